@@ -129,6 +129,8 @@ impl Reason {
             | Self::Superseded
             | Self::ScaledToZero
             | Self::RollbackStuck
+            | Self::SnapshotLost
+            | Self::SnapshotInvalid
             | Self::ControllerMissing
             | Self::HostTaken
             | Self::NameConflict

@@ -130,6 +130,7 @@ impl ConditionType {
                 R::SecretNotAllowed,
                 R::CandidateRunning,
                 R::CandidateFailed,
+                R::SnapshotLost,
                 R::ConfigMapNotFound,
             ],
             Self::Promotable => &[
@@ -165,6 +166,8 @@ impl ConditionType {
                 R::ReleasePhaseFailed,
                 R::SmokeFailed,
                 R::RollbackStuck,
+                R::SnapshotLost,
+                R::SnapshotInvalid,
             ],
             Self::RouteAccepted => &[
                 R::Succeeded,

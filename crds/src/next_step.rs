@@ -140,6 +140,9 @@ impl Reason {
             Self::Blocked => {
                 "Remove the cause the message names; the release then continues by itself."
             }
+            Self::SnapshotLost | Self::SnapshotInvalid => {
+                "Restore the ConfigMap that the message names from a backup, or change the spec so that a new release is made."
+            }
             Self::RollbackStuck => {
                 "At once, check the pods of the release the message names: the site may be degraded."
             }

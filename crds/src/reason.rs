@@ -226,6 +226,13 @@ pub enum Reason {
     /// The last good or pinned release does not become ready again.
     #[strum(props(who = "cluster administrator"))]
     RollbackStuck,
+    /// The snapshot of the release that must run was deleted, and its content is not known. The pods that run go on, and
+    /// `runtime.replicas` still applies, but no new credentials reach them.
+    #[strum(props(who = "user"))]
+    SnapshotLost,
+    /// The snapshot of the release that must run is not the one that the operator made. It is not applied.
+    #[strum(props(who = "user"))]
+    SnapshotInvalid,
     /// No release of this environment has become good yet.
     #[strum(props(who = "user"))]
     NeverDeployed,

@@ -201,6 +201,12 @@ pub struct ReleaseStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_checked_at: Option<Time>,
 
+    /// SHA-256 of the content of the release's snapshot, or `none` if there was no snapshot of the operator's when the
+    /// digest was first taken. Another content is applied only with a valid seal of the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 80))]
+    pub snapshot_digest: Option<String>,
+
     /// Time since which the release has been blocked by a problem that it did not cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_since: Option<Time>,

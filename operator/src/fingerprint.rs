@@ -11,7 +11,10 @@ pub const MARK_LENGTH: usize = 32;
 
 /// Secret key with which fingerprints are computed.
 #[derive(Clone)]
-pub struct Key(hmac::Key);
+pub struct Key {
+    hmac: hmac::Key,
+    secret: bool,
+}
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -22,13 +25,21 @@ impl std::fmt::Debug for Key {
 impl Key {
     /// Creates a key from `bytes`, normally [`KEY_BYTES`] random bytes.
     pub fn new(bytes: &[u8]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+        Self {
+            hmac: hmac::Key::new(hmac::HMAC_SHA256, bytes),
+            secret: !bytes.is_empty(),
+        }
+    }
+
+    /// True if the key has any bytes. Anybody can compute the fingerprints of an empty key, so they prove nothing.
+    pub fn is_secret(&self) -> bool {
+        self.secret
     }
 
     /// Returns the fingerprint of `content` as hex digits. The same content has different fingerprints for different
     /// values of `kind`.
     pub fn mark(&self, kind: &str, content: &[u8]) -> String {
-        let mut context = hmac::Context::with_key(&self.0);
+        let mut context = hmac::Context::with_key(&self.hmac);
         context.update(kind.as_bytes());
         context.update(&[0]);
         context.update(content);

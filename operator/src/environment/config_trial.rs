@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crokodial_crds::{EnvironmentSpec, Reason};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 
 use super::credentials::{self, Active, Data};
@@ -16,6 +15,7 @@ use super::decide::serving::serving;
 use super::finding::Finding;
 use super::model::annotations::{GENERATION, RELEASE, SINCE, VERDICT};
 use super::model::observed::Observed;
+use super::pod_secret::{self, PodSecret, RolledContent};
 use crate::release::faults::{self, PodEvidence, RolloutFault};
 use crate::release::machine::{ImageCheck, later};
 use crate::release::record::{Record, last_good};
@@ -28,6 +28,8 @@ use crate::smoke::SmokeResult;
 pub struct Staged {
     /// Config values, keyed by the name of their environment variable.
     pub data: Data,
+    /// Keyed fingerprint of the config values.
+    pub mark: String,
     /// Generation number of the config values on trial; larger than the generation number of the values in use.
     pub generation: i64,
     /// Number of the release whose pod template is used for the trial.
@@ -89,22 +91,36 @@ pub struct TrialClock {
 }
 
 /// Decides whether new values of `config.secretRefs` are tried, put into use or rejected. They are put into use without
-/// a trial if `<env>-config-active` does not exist, if no release is Good, or if the snapshot of the release to try
-/// them with was not read.
+/// a trial if no release is Good, or if they were in use before somebody changed or deleted `<env>-config-active`.
 pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) -> ConfigTrial {
-    let live = observed.children.config_active();
-    let taken = credentials::config(spec, &observed.config_secrets, live);
+    let (_, rolled) = RolledContent::of(&observed.children);
+    let copy = PodSecret {
+        live: observed.children.config_active(),
+        rolled: &rolled,
+        key: observed.isolation.key(),
+    };
+    let taken = credentials::config(spec, &observed.config_secrets, copy);
     let Some(values) = taken.advance.clone() else {
         return ConfigTrial::settled(taken);
     };
-    let (Some(live), Some(release)) = (live, tries(observed)) else {
+    let Some(good) = last_good(&observed.records) else {
         return ConfigTrial::settled(taken);
     };
-    if live.data.clone().unwrap_or_default() == values {
+    // Without values there is nothing to try.
+    let nothing = values.is_empty() && copy.live.is_none();
+    if nothing || copy.is_in_use(&values) {
         return ConfigTrial::settled(taken);
     }
-    let staged = staged(values, release, live, observed, clock.now);
-    let kept = |finding| credentials::stay(finding, Some(live));
+    let kept = |finding| credentials::stay(finding, copy);
+    let Some(release) = tries(observed) else {
+        let what = format!(
+            "the newest values wait: the snapshot of release {}, with which they are tried, is lost",
+            good.number()
+        );
+        let finding = Finding::unknown(Reason::SnapshotLost, what);
+        return ConfigTrial::settled(kept(finding));
+    };
+    let staged = staged(values, release, copy, observed, clock.now);
     let (active, verdict, next) = match judge(&staged, observed, clock) {
         Verdict::Works => {
             let mut active = taken;
@@ -131,7 +147,7 @@ pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) ->
 
 /// Returns the number of the release whose pod template is used for the trial: the serving release if it is Good,
 /// otherwise the last Good release. The serving release may be older than the last Good one, for example while it is
-/// pinned. `None` if no release is Good, or if the snapshot of the release was not read.
+/// pinned. `None` if no release is Good, or if neither snapshot was read.
 fn tries(observed: &Observed) -> Option<i64> {
     let workload = Workload::of(observed.children.deployment());
     let good = |n: &i64| {
@@ -140,10 +156,12 @@ fn tries(observed: &Observed) -> Option<i64> {
             .iter()
             .any(|r| r.number() == *n && r.good())
     };
-    serving(observed, &workload)
-        .filter(good)
-        .or_else(|| last_good(&observed.records).map(Record::number))
-        .filter(|n| observed.frozen.contains_key(n))
+    let candidates = [
+        serving(observed, &workload).filter(good),
+        last_good(&observed.records).map(Record::number),
+    ];
+    let readable = |n: &i64| observed.frozen.contains_key(n);
+    candidates.into_iter().flatten().find(readable)
 }
 
 enum Verdict {
@@ -154,25 +172,35 @@ enum Verdict {
 
 /// Returns the existing trial if it has the same values and release, and a larger generation number than the values in
 /// use. Otherwise returns a new trial with a new generation number.
-fn staged(data: Data, release: i64, live: &Secret, observed: &Observed, now: Timestamp) -> Staged {
+fn staged(
+    data: Data,
+    release: i64,
+    copy: PodSecret<'_>,
+    observed: &Observed,
+    now: Timestamp,
+) -> Staged {
     let known = observed.children.config_candidate();
     let note = |key: &str| known.and_then(|s| s.annotations().get(key).cloned());
     let number = |key: &str| note(key).and_then(|t| t.parse::<i64>().ok());
-    let same = known.is_some_and(|s| s.data.clone().unwrap_or_default() == data)
+    let mark = pod_secret::content_mark(observed.isolation.key(), &data);
+    let same = known.is_some_and(|s| pod_secret::holds(s, &data, &mark))
         && number(RELEASE) == Some(release);
-    let used = credentials::generation(Some(live));
-    if let (true, Some(generation)) = (same, number(GENERATION).filter(|g| *g > used)) {
+    let next = copy.next_generation();
+    if let (true, Some(generation)) = (same, number(GENERATION).filter(|g| *g >= next)) {
         return Staged {
             data,
+            mark,
             generation,
             release,
             since: note(SINCE).and_then(|t| t.parse().ok()).unwrap_or(now),
             verdict: note(VERDICT),
         };
     }
+    let after = number(GENERATION).unwrap_or(0).saturating_add(1);
     Staged {
         data,
-        generation: used.max(number(GENERATION).unwrap_or(0)).saturating_add(1),
+        mark,
+        generation: next.max(after),
         release,
         since: crokodial_crds::condition::whole_seconds(now).0,
         verdict: None,

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crokodial_crds::{ConditionStatus, ReleasePhase, ReleaseSpec, ReleaseStatus, Stage};
+use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
 
 use super::*;
@@ -96,6 +97,7 @@ fn seen(given: &str) -> Observed {
         snapshots: BTreeMap::new(),
         taken: BTreeSet::new(),
         frozen: BTreeMap::from([(7, snapshot)]),
+        seals: crate::environment::snapshots::Seals::default(),
         attempts: Vec::new(),
         isolation: Isolation::new(
             &Owner {
@@ -289,7 +291,7 @@ fn while_the_site_itself_is_in_trouble_the_values_are_not_blamed() {
 }
 
 #[test]
-fn with_nothing_good_or_no_copy_the_values_are_taken_as_they_are() {
+fn with_nothing_good_the_values_are_taken_as_they_are_and_without_a_copy_they_are_tried() {
     let mut first = seen("new");
     first.records.clear();
     let trial = decide(&spec(), &first, clock(0));
@@ -297,7 +299,21 @@ fn with_nothing_good_or_no_copy_the_values_are_taken_as_they_are() {
     let mut lost = seen("new");
     lost.children.put::<Secret>(ChildKind::ConfigActive, None);
     let trial = decide(&spec(), &lost, clock(0));
-    assert_eq!((trial.staged.clone(), in_use(&trial)), (None, true));
+    assert_eq!((in_use(&trial), reason(&trial)), (false, RUNNING));
+    assert!(trial.staged.is_some());
+    lost.config_secrets
+        .insert("dialer".to_owned(), Some(Secret::default()));
+    let trial = decide(&spec(), &lost, clock(0));
+    assert_eq!(
+        (trial.staged.clone(), in_use(&trial)),
+        (None, true),
+        "no values"
+    );
+    let mut unreadable = seen("new");
+    unreadable.frozen.clear();
+    let trial = decide(&spec(), &unreadable, clock(0));
+    assert_eq!((trial.staged.clone(), in_use(&trial)), (None, false));
+    assert_eq!(trial.active.finding.reason, Reason::SnapshotLost);
     let mut missing = staged_world("new", 0);
     missing.config_secrets.insert("dialer".to_owned(), None);
     let trial = decide(&spec(), &missing, clock(0));

@@ -14,10 +14,9 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 
 use super::finding::Finding;
-use super::model::annotations::{GENERATION, MONGO_KEY};
-
-/// Data of a Secret, by key.
-pub type Data = BTreeMap<String, ByteString>;
+use super::model::annotations::MONGO_KEY;
+pub use super::pod_secret::Data;
+use super::pod_secret::{PodSecret, content_mark};
 
 /// Default key of the Mongo URI in the user's Secret.
 const DEFAULT_KEY: &str = "MONGODB_URI";
@@ -38,21 +37,10 @@ pub struct Active {
     pub usable: bool,
     /// Name of the database in the Mongo URI; `None` if it is not known, and for `<env>-config-active`.
     pub database: Option<String>,
-    /// Annotations to write to the Secret, in addition to its generation number.
+    /// Keyed fingerprint of the data that the generation number stands for; `None` if it is not known.
+    pub mark: Option<String>,
+    /// Annotations to write to the Secret, in addition to its generation number and fingerprint.
     pub annotations: BTreeMap<String, String>,
-}
-
-impl Active {
-    /// If the Secret does not exist, continues its generation number from `counted`, the one in the Deployment's pod
-    /// template. If it restarted at 1, new values could get a generation number that pods already have, and these pods
-    /// would not be replaced.
-    pub fn counting_from(mut self, counted: i64, live: Option<&Secret>) -> Self {
-        if live.is_none() {
-            let next = i64::from(self.advance.is_some());
-            self.generation = counted.saturating_add(next);
-        }
-        self
-    }
 }
 
 /// Prints no values, because they are secret.
@@ -78,60 +66,49 @@ pub fn candidate(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(Data, Str
 pub fn config(
     spec: &EnvironmentSpec,
     secrets: &BTreeMap<String, Option<Secret>>,
-    live: Option<&Secret>,
+    copy: PodSecret<'_>,
 ) -> Active {
     let mut merged = Data::new();
     for reference in &spec.config.secret_refs {
         let found = secrets.get(&reference.name).and_then(Option::as_ref);
         match found.map(|secret| allowed(secret, &reference.name)) {
             Some(Ok(secret)) => merged.extend(secret.data.clone().unwrap_or_default()),
-            Some(Err(finding)) => return stay(finding, live),
-            None => return stay(missing(&reference.name), live),
+            Some(Err(finding)) => return stay(finding, copy),
+            None => return stay(missing(&reference.name), copy),
         }
     }
     let seen = match spec.config.secret_refs.len() {
         0 => "the spec refers to no secrets".to_owned(),
         _ => "the newest values of the referenced secrets are in use".to_owned(),
     };
-    advance(Finding::yes(Reason::Succeeded, seen), merged, live)
+    advance(Finding::yes(Reason::Succeeded, seen), merged, copy)
 }
 
 /// Returns a plan that leaves the Secret that pods read as it is.
-pub fn stay(finding: Finding, live: Option<&Secret>) -> Active {
+pub fn stay(finding: Finding, copy: PodSecret<'_>) -> Active {
     Active {
         finding,
         advance: None,
-        generation: generation(live),
-        usable: live.is_some(),
+        generation: copy.generation(),
+        usable: copy.live.is_some(),
         database: None,
+        mark: copy.mark(),
         annotations: BTreeMap::new(),
     }
 }
 
-/// Returns a plan that writes `data` to the Secret that pods read. The generation number increases if the data differs
-/// from the existing data.
-pub fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
-    let same = live.is_some_and(|s| s.data.clone().unwrap_or_default() == data);
-    let generation = if same {
-        generation(live)
-    } else {
-        generation(live).saturating_add(1)
-    };
+/// Returns a plan that writes `data` to the Secret that pods read. The generation number increases if the content
+/// changes.
+pub fn advance(finding: Finding, data: Data, copy: PodSecret<'_>) -> Active {
     Active {
         finding,
+        generation: copy.generation_of(&data),
+        mark: Some(content_mark(copy.key, &data)),
         advance: Some(data),
-        generation,
         usable: true,
         database: None,
         annotations: BTreeMap::new(),
     }
-}
-
-/// Returns the generation number of a Secret that pods read; 0 if the Secret does not exist or has none.
-pub(super) fn generation(live: Option<&Secret>) -> i64 {
-    live.and_then(|s| s.annotations().get(GENERATION))
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0)
 }
 
 /// Returns the URI for the pods, and the name of its database. If the Secret contains no usable URI, returns a finding

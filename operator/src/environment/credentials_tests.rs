@@ -3,6 +3,7 @@ use crokodial_crds::condition::ConditionStatus;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::*;
+use crate::environment::model::annotations::GENERATION;
 
 const URI: &str = "mongodb://rep:s3cret@db.test:27017/shop";
 
@@ -44,6 +45,8 @@ fn mongo(spec: &MongoSpec, secret: Option<&Secret>, live: Option<&Secret>) -> Ac
         off: true,
         candidate: candidate.as_ref(),
         live,
+        rolled: &crate::environment::pod_secret::RolledContent::default(),
+        role: crokodial_crds::PreflightRole::ReadWrite,
         attempts: &[],
         isolation: &super::super::isolation::Isolation::new(
             &owner,

@@ -78,6 +78,19 @@ impl Isolation {
         marks.iter().map(mark).collect()
     }
 
+    /// Returns the seal of a snapshot of this environment with this content; `None` if the operator's key is empty, so that
+    /// a seal would prove nothing.
+    pub fn seal(&self, number: i64, digest: &str) -> Option<String> {
+        let content = format!("{} {number} {digest}", self.environment);
+        let seal = || self.key.mark("snapshot", content.as_bytes());
+        self.key.is_secret().then(seal)
+    }
+
+    /// Returns the key of the fingerprints.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// Checks whether an environment of the other stage uses the database with these fingerprints. `live` is this
     /// environment's `<env>-mongo-active` if it already contains a URI of this database; then only a Secret that is
     /// older than it counts as a conflict. If `live` is `None`, the database is new to this environment, and a Secret

@@ -1,4 +1,5 @@
 use super::*;
+use crate::environment::pod_secret::{PodSecret, RolledContent};
 use crate::fingerprint::{KEY_BYTES, MARK_LENGTH};
 
 fn owner() -> Owner {
@@ -115,9 +116,15 @@ fn what_stands_on_a_copy_shows_no_value() {
         "JWT_SECRET".to_owned(),
         ByteString("sixteen characters".into()),
     )]);
-    let mut active =
-        super::super::credentials::advance(Finding::yes(Reason::Succeeded, ""), values, None);
-    isolation(Vec::new()).label_values(&mut active);
+    let isolation = isolation(Vec::new());
+    let copy = PodSecret {
+        live: None,
+        rolled: &RolledContent::default(),
+        key: isolation.key(),
+    };
+    let finding = Finding::yes(Reason::Succeeded, "");
+    let mut active = super::super::credentials::advance(finding, values, copy);
+    isolation.label_values(&mut active);
     assert_eq!(active.annotations[STAGE], "prod");
     assert_eq!(active.annotations[VALUES].len(), MARK_LENGTH);
     assert!(!active.annotations[VALUES].contains("sixteen"));

@@ -20,6 +20,10 @@ pub mod isolation;
 mod known_environments;
 pub mod model;
 pub mod observe;
+pub mod pod_secret;
+pub mod rebuild;
+pub mod running;
+pub mod snapshots;
 pub mod status;
 pub mod validate;
 
@@ -37,7 +41,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use self::apply::records::{self, Subject};
-use self::apply::{authority, credential_check as checks, withhold};
+use self::apply::{authority, credential_check as checks, snapshots as snapshots_apply, withhold};
 use self::certificate::Certificate;
 use self::config_trial::TrialClock;
 use self::decide::Step;
@@ -77,7 +81,8 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     let spec = &environment.spec;
     let effective = Effective::of(spec, &ctx.settings.defaults).map_err(ValidateError::from)?;
     let observed = observe::observe(ctx, &owner, spec, &effective).await;
-    let observed = observed.map_err(Error::Observe)?;
+    let mut observed = observed.map_err(Error::Observe)?;
+    rebuild::complete(&owner, spec, &effective, &mut observed);
     let subject = Subject {
         environment: &environment,
         owner: &owner,
@@ -160,6 +165,7 @@ fn answer(
         valid: &valid,
         step: &step,
         frozen: &observed.frozen,
+        live: &observed.children,
         certificate: &certificate,
         operator_namespace,
     });
@@ -225,8 +231,13 @@ async fn carry_out(
         let new_authority = certificate.new_authority.as_ref();
         let created = authority::create(ctx, observed.new_key.as_ref(), new_authority).await;
         created.map_err(Error::Apply)?;
+        authority::report_change(ctx, environment, &observed.children, certificate).await;
     }
     let more = records::write(ctx, subject, step, valid, observed).await?;
+    if valid.conflict.is_none() {
+        let settled = snapshots_apply::settle(ctx, subject, observed).await;
+        settled.map_err(Error::Apply)?;
+    }
     let applied = apply::apply(ctx, environment, owner, desired, &observed.children).await;
     applied.map_err(Error::Apply)?;
     if valid.conflict.is_none() {

@@ -13,13 +13,13 @@ use super::credentials::{self, Active};
 use super::effective::Effective;
 use super::finding::Finding;
 use super::hosts;
-use super::model::annotations::CREDENTIALS;
 use super::model::children::{ChildKind, Children};
 use super::model::class::Class;
 use super::model::image::{self, Image};
 use super::model::objects::{carries, published_address};
 use super::model::observed::Observed;
 use super::model::owner::Owner;
+use super::pod_secret::RolledContent;
 use crate::edge::PlainHttpAnswer;
 use crate::release::inputs;
 use crate::release::machine::Wanted;
@@ -72,14 +72,9 @@ pub fn validate(
 ) -> Valid {
     let config_values = config_values(spec, observed);
     let wanted = wanted(spec, observed, &config_values);
-    let live = &observed.children;
-    let counted = counted(live);
-    let config = config(spec, observed, counted.1, clock);
+    let config = config(spec, observed, clock);
     let check = planned(spec, effective, observed, clock.now);
-    let mut mongo = check
-        .active
-        .clone()
-        .counting_from(counted.0, live.mongo_active());
+    let mut mongo = check.active.clone();
     observed.isolation.label_database(&mut mongo);
     Valid {
         image: image::finding(&observed.image, &observed.image_name),
@@ -96,15 +91,9 @@ pub fn validate(
     }
 }
 
-fn config(
-    spec: &EnvironmentSpec,
-    observed: &Observed,
-    counted: i64,
-    clock: TrialClock,
-) -> ConfigTrial {
+fn config(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) -> ConfigTrial {
     let trial = config_trial::decide(spec, observed, clock);
-    let live = observed.children.config_active();
-    let mut active = trial.active.counting_from(counted, live);
+    let mut active = trial.active;
     observed.isolation.label_values(&mut active);
     ConfigTrial { active, ..trial }
 }
@@ -116,6 +105,7 @@ fn planned(
     now: Timestamp,
 ) -> CheckPlan {
     let candidate = credentials::candidate(&spec.mongo, observed.mongo_secret.as_ref());
+    let (rolled, _) = RolledContent::of(&observed.children);
     plan::plan(plan::Known {
         spec: &spec.mongo,
         jobs: match effective.preflight.image {
@@ -127,6 +117,8 @@ fn planned(
         off: effective.preflight.mode == PreflightMode::Off,
         candidate: candidate.as_ref(),
         live: observed.children.mongo_active(),
+        rolled: &rolled,
+        role: effective.preflight.role,
         attempts: &observed.attempts,
         isolation: &observed.isolation,
         recheck: credential_check::oldest_allowed(&observed.records, now),
@@ -146,18 +138,6 @@ fn isolated(check: &CheckPlan, config: &Active, observed: &Observed) -> Finding 
         Some(shared) if check.isolated.is_true() => shared,
         _ => check.isolated.clone(),
     }
-}
-
-/// Returns the generation numbers of `<env>-mongo-active` and `<env>-config-active` in the pod template of the
-/// Deployment; 0 if there is none.
-fn counted(live: &Children) -> (i64, i64) {
-    let template = live
-        .deployment()
-        .and_then(|d| d.spec.as_ref()?.template.metadata.as_ref());
-    let text = template.and_then(|m| m.annotations.as_ref()?.get(CREDENTIALS));
-    let number = |text: &str| text.parse().unwrap_or(0);
-    text.and_then(|t| t.split_once('.'))
-        .map_or((0, 0), |(mongo, config)| (number(mongo), number(config)))
 }
 
 fn wanted(
@@ -206,7 +186,7 @@ fn found_not_typed(
 
 /// Merges the data of the ConfigMaps in `config.configMapRefs`. If several have the same key, the last one wins, as
 /// with `envFrom`. Returns a finding if a ConfigMap does not exist.
-fn config_values(
+pub(super) fn config_values(
     spec: &EnvironmentSpec,
     observed: &Observed,
 ) -> Result<BTreeMap<String, String>, Finding> {

@@ -95,6 +95,15 @@ pub trait ObjectApi: Send + Sync {
         basis: Basis<'a>,
     ) -> BoxFuture<'a, Result<Object, IoError>>;
 
+    /// Sends a JSON merge patch; see [`KubeIo::merge`].
+    fn merge<'a>(
+        &self,
+        io: &'a KubeIo,
+        observed: &'a ObjectMeta,
+        manager: &'a str,
+        patch: &'a Value,
+    ) -> BoxFuture<'a, Result<Object, IoError>>;
+
     /// Deletes an object; see [`KubeIo::delete`].
     fn delete<'a>(
         &self,
@@ -151,6 +160,20 @@ impl<K: Writable> ObjectApi for Typed<K> {
         async move {
             let applied = io.apply::<K>(namespaced_name, manager, object, basis);
             applied.await.map(Object::new)
+        }
+        .boxed()
+    }
+
+    fn merge<'a>(
+        &self,
+        io: &'a KubeIo,
+        observed: &'a ObjectMeta,
+        manager: &'a str,
+        patch: &'a Value,
+    ) -> BoxFuture<'a, Result<Object, IoError>> {
+        async move {
+            let merged = io.merge::<K>(observed, manager, patch);
+            merged.await.map(Object::new)
         }
         .boxed()
     }

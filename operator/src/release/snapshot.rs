@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, PodTemplateSpec};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
+use super::record::Record;
 use crate::smoke::SmokePlan;
 
 /// Key in `binaryData` under which [`Frozen`] is stored.
@@ -64,16 +66,28 @@ pub struct ReleaseCommand {
 impl Frozen {
     /// Returns the number of the first container's port that is named `http`; `None` if there is none.
     pub fn port(&self) -> Option<u16> {
-        let container = self.template.pointer("/spec/containers/0")?;
-        let ports = container.get("ports")?.as_array()?;
-        let http = ports.iter().find(|p| p["name"] == "http")?;
-        http["containerPort"].as_u64()?.try_into().ok()
+        http_port(&self.template)
     }
 
     /// Returns the smoke checks of the candidate pod; the default checks if the snapshot has none.
     pub fn smoke(&self) -> SmokePlan {
         self.smoke.clone().unwrap_or_default()
     }
+}
+
+/// Returns the number of the port named `http` of the first container in a pod template; `None` if there is none.
+pub fn http_port(template: &Value) -> Option<u16> {
+    let ports = template.pointer("/spec/containers/0/ports")?.as_array()?;
+    let http = |port: &&Value| port.get("name").is_some_and(|name| name == "http");
+    let number = ports.iter().find(http)?.get("containerPort")?;
+    number.as_u64()?.try_into().ok()
+}
+
+/// Returns the path of the startup probe of the first container in a pod template (`health.path` of the spec that it was
+/// made from); `None` if there is none.
+pub fn health_path(template: &Value) -> Option<String> {
+    let path = template.pointer("/spec/containers/0/startupProbe/httpGet/path")?;
+    path.as_str().map(str::to_owned)
 }
 
 /// Error when a snapshot is read or written.
@@ -111,6 +125,32 @@ impl Snapshot {
         })
     }
 
+    /// Returns the SHA-256 of the whole content, such as `sha256:9f3c…`. The order of the keys of JSON objects does not
+    /// affect it.
+    pub fn digest(&self) -> String {
+        let frozen = serde_json::to_value(&self.frozen).unwrap_or_default();
+        let whole = json!({"config": self.config, "release": frozen});
+        let bytes = sorted(whole).to_string();
+        format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
+    }
+
+    /// Returns the cause if this is not a snapshot of the release with this record: its number, its inputs or its image
+    /// is another one.
+    pub fn misfit(&self, record: &Record) -> Option<&'static str> {
+        let spec = &record.spec;
+        let image = self.frozen.template.pointer("/spec/containers/0/image");
+        let image = image.and_then(Value::as_str).unwrap_or_default();
+        if self.frozen.number != spec.number {
+            Some("it has the number of another release")
+        } else if self.frozen.inputs != spec.inputs {
+            Some("it has other inputs than the release")
+        } else if !image.ends_with(&format!("@{}", spec.digest)) {
+            Some("it has another image than the release")
+        } else {
+            None
+        }
+    }
+
     /// Returns the ConfigMap of this snapshot without metadata. The caller adds the name, labels and owner reference.
     ///
     /// # Errors
@@ -135,10 +175,22 @@ impl Snapshot {
     }
 }
 
+/// Sorts the keys of all objects in a JSON value.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<String, Value> =
+                fields.into_iter().map(|(k, v)| (k, sorted(v))).collect();
+            fields.into_iter().collect()
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn snapshot(value: &str) -> Snapshot {
         Snapshot {

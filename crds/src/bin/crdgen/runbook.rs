@@ -153,6 +153,11 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
         EVENTS,
     ),
     (
+        &[Reason::SnapshotLost, Reason::SnapshotInvalid],
+        "Somebody deleted or replaced the ConfigMap `<environment>-r<number>`. What runs goes on; a pod that is replaced does not start without it.",
+        EVENTS,
+    ),
+    (
         &[Reason::ControllerMissing],
         "The name of the class is misspelt, or no IngressClass is marked as the default.",
         ROUTE,

@@ -1,12 +1,16 @@
 //! Creates the operator's own Secrets if they do not exist. If two replicas or reconciles try to create the same
 //! Secret, the second request fails with a conflict. The next reconcile then reads the existing Secret.
 
+use crokodial_crds::CrokodialEnvironment;
 use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::events::EventType;
 
 use crate::context::Context;
 use crate::environment::build::authority::{ca_secret, key_secret};
-use crate::environment::certificate::CA_SECRET;
+use crate::environment::certificate::{CA_SECRET, Certificate};
+use crate::environment::credentials::Data;
 use crate::environment::isolation::KEY_SECRET;
+use crate::environment::model::children::Children;
 use crate::fingerprint::NewKey;
 use crate::kube_io::IoError;
 use crate::tls::Ca;
@@ -27,6 +31,29 @@ pub async fn create(
         store(ctx, CA_SECRET, &ca_secret(ca, namespace)).await?;
     }
     Ok(())
+}
+
+/// Publishes an Event if the certificate of the environment is about to be issued by another certificate authority than
+/// the one that issued the stored one.
+pub async fn report_change(
+    ctx: &Context,
+    environment: &CrokodialEnvironment,
+    live: &Children,
+    certificate: &Certificate,
+) {
+    let authority = |data: Option<&Data>| data.and_then(|d| d.get("ca.crt").cloned());
+    let before = authority(live.certificate().and_then(|s| s.data.as_ref()));
+    let after = authority(certificate.data.as_ref());
+    if before.is_none() || after.is_none() || before == after {
+        return;
+    }
+    let note = format!(
+        "the certificate is issued by another authority than before: secret {CA_SECRET} in namespace {} was replaced, \
+         and whoever trusted the old authority must trust the new one",
+        ctx.settings.operator_namespace
+    );
+    ctx.event(environment, EventType::Warning, "AuthorityReplaced", &note)
+        .await;
 }
 
 /// Creates a Secret in the operator's namespace. `manager` is the field manager; callers pass the name of the Secret.

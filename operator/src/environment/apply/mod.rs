@@ -4,7 +4,9 @@
 pub mod authority;
 pub mod credential_check;
 pub mod drift;
+mod foreign_data;
 pub mod records;
+pub mod snapshots;
 pub mod withhold;
 
 use crokodial_crds::CrokodialEnvironment;
@@ -14,14 +16,11 @@ use kube::runtime::events::EventType;
 use serde_json::Value;
 
 use super::model::annotations::APPLIED;
-use super::model::children::{Child, ChildKind, ChildRow, Children, Desired, JobChange};
+use super::model::children::{Child, ChildKind, ChildRow, Children, Desired, JobChange, MANAGER};
 use super::model::owner::Owner;
 use crate::context::Context;
 use crate::kube_io::object::Object;
 use crate::kube_io::{Basis, IoError};
-
-/// Field manager of the child objects and of release phase Jobs.
-pub const MANAGER: &str = "crokodial-environment";
 
 /// Creates, updates and deletes the child objects in the order of [`ChildKind`]. Release phase Jobs are created and
 /// deleted just before the Service is applied.
@@ -85,13 +84,27 @@ impl ChildWriter<'_> {
         let wanted = drift::stamp(wanted.clone());
         let found = live.and_then(Object::to_value);
         let as_wanted = |found| self.is_as_wanted(found, &wanted);
-        if found.as_ref().is_some_and(as_wanted) {
+        let foreign = found
+            .as_ref()
+            .map(|found| foreign_data::keys(found, &wanted));
+        let foreign = foreign.unwrap_or_default();
+        if foreign.is_empty() && found.as_ref().is_some_and(as_wanted) {
             return Ok(());
         }
         let (namespace, name) = (
             self.owner.namespace.as_str(),
             kind.name(Names::of(&self.owner.name)),
         );
+        let without;
+        let live = match live.filter(|_| !foreign.is_empty()) {
+            Some(object) => {
+                let (io, patch) = (&self.ctx.io, foreign_data::removal(&foreign));
+                let patched = kind.api().merge(io, object.metadata(), MANAGER, &patch);
+                without = patched.await?;
+                Some(&without)
+            }
+            None => live,
+        };
         let basis = live.map_or(Basis::Absent, |object| Basis::Seen(object.metadata()));
         let applied = kind
             .api()

@@ -111,7 +111,8 @@ pub async fn adopt(
                 .await?;
         }
     }
-    for metadata in observed.snapshots.values() {
+    let replaced = |n: &i64| observed.seals.rebuilt.contains_key(n);
+    for (_, metadata) in observed.snapshots.iter().filter(|(n, _)| !replaced(n)) {
         if !owner.refers(metadata, policy) {
             ctx.io.merge::<ConfigMap>(metadata, MANAGER, &patch).await?;
         }
@@ -145,7 +146,9 @@ async fn create(
         effective,
     } = subject;
     if !observed.snapshots.contains_key(&spec.number) {
-        let snapshot = release::snapshot(owner, &environment.spec, effective, spec, valid)?;
+        let config = &valid.config_values;
+        let content = release::content(owner, &environment.spec, effective, spec, config)?;
+        let snapshot = release::snapshot(owner, effective, &content, &observed.isolation)?;
         ctx.io.create(&owner.namespace, MANAGER, &snapshot).await?;
     }
     let record = release::record(owner, effective, spec);

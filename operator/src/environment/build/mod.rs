@@ -12,19 +12,23 @@ pub mod route;
 pub mod secrets;
 pub mod workload;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crokodial_crds::names::Children as Names;
-use crokodial_crds::{EnvironmentSpec, RouteKind};
+use crokodial_crds::{EnvironmentSpec, RouteKind, TlsMode};
 use k8s_openapi::api::batch::v1::Job;
+use kube::ResourceExt;
+use serde_json::Value;
 
 use super::certificate::Certificate;
 use super::credentials::Active;
 use super::decide::Step;
 use super::decide::release_jobs::ReleaseJobStep;
 use super::effective::Effective;
-use super::model::children::{Child, ChildKind, Desired, JobChange};
+use super::model::annotations::{CONTENTS, CREDENTIALS};
+use super::model::children::{Child, ChildKind, Children, Desired, JobChange};
 use super::model::owner::Owner;
+use super::running;
 use super::validate::Valid;
 use crate::release::machine::Run;
 use crate::release::snapshot::Snapshot;
@@ -44,6 +48,8 @@ pub struct Plan<'a> {
     pub step: &'a Step,
     /// Contents of the snapshots of releases that may run, by release number.
     pub frozen: &'a BTreeMap<i64, Snapshot>,
+    /// Child objects that exist in the cluster.
+    pub live: &'a Children,
     /// Planned certificate of the site.
     pub certificate: &'a Certificate,
     /// Namespace of the operator's pods.
@@ -83,7 +89,7 @@ fn child(plan: Plan<'_>, kind: ChildKind) -> Child {
             Child::Apply(workload::service_account(owner, spec, effective))
         }
         ChildKind::NetworkPolicy => {
-            Child::Apply(network_policy::build(owner, effective.port, policy))
+            Child::Apply(network_policy::build(owner, &ports(plan), policy))
         }
         ChildKind::MongoActive => active(plan, &name, &valid.mongo),
         ChildKind::ConfigActive => active(plan, &name, &valid.config.active),
@@ -101,12 +107,30 @@ fn child(plan: Plan<'_>, kind: ChildKind) -> Child {
             Child::Apply(workload::disruption_budget(owner, policy))
         }
         ChildKind::DisruptionBudget => Child::Remove,
-        ChildKind::Certificate => match &plan.certificate.data {
-            Some(data) => Child::Apply(secrets::certificate(owner, &name, data, policy)),
-            None => Child::Keep,
+        ChildKind::Certificate => match (effective.tls_mode, &plan.certificate.data) {
+            (TlsMode::None, _) => Child::Remove,
+            (TlsMode::SelfSigned, Some(data)) => {
+                Child::Apply(secrets::certificate(owner, &name, data, policy))
+            }
+            (TlsMode::SelfSigned, None) => Child::Keep,
         },
         ChildKind::Ingress => ingress(plan),
     }
+}
+
+/// Returns the ports to open: those of the releases that run or are about to. Before the first one, that of the spec.
+fn ports(plan: Plan<'_>) -> BTreeSet<u16> {
+    let step = plan.step;
+    let wanted = match step.decision.run {
+        Run::Release(number) | Run::Zero(number) => Some(number),
+        Run::Keep => None,
+    };
+    let releases = wanted.into_iter().chain(step.serving);
+    let mut ports = running::ports(releases, plan.live.deployment(), plan.frozen);
+    if ports.is_empty() {
+        ports.extend(u16::try_from(plan.effective.port));
+    }
+    ports
 }
 
 fn active(plan: Plan<'_>, name: &str, active: &Active) -> Child {
@@ -161,6 +185,12 @@ fn credentials(valid: &Valid) -> String {
     )
 }
 
+/// Returns the keyed fingerprints of what the generation numbers in [`credentials`] stand for.
+fn contents(valid: &Valid) -> String {
+    let mark = |active: &Active| active.mark.clone().unwrap_or_default();
+    format!("{}.{}", mark(&valid.mongo), mark(&valid.config.active))
+}
+
 fn deployment(plan: Plan<'_>) -> Child {
     let Plan {
         owner,
@@ -170,21 +200,46 @@ fn deployment(plan: Plan<'_>) -> Child {
         frozen,
         ..
     } = plan;
-    let (number, replicas) = match step.decision.run {
-        Run::Release(number) => (number, effective.replicas),
-        Run::Zero(number) => (number, 0),
-        Run::Keep => return Child::Keep,
+    let (number, replicas) = match (step.decision.run, &step.lost) {
+        (Run::Release(number), _) => (number, effective.replicas),
+        (Run::Zero(number), _) => (number, 0),
+        (Run::Keep, Some(lost)) => (lost.release, effective.replicas),
+        (Run::Keep, None) => return Child::Keep,
     };
     let Some(snapshot) = frozen.get(&number) else {
-        return Child::Keep;
+        return kept(plan, number, replicas);
     };
     let running = workload::Running {
         template: &snapshot.frozen.template,
         replicas,
         credentials: credentials(valid),
+        contents: contents(valid),
         largest_release: step.spent.max(number),
     };
     Child::Apply(workload::deployment(owner, effective, &running))
+}
+
+/// Returns the action for the Deployment of a release whose snapshot is lost: its template and its credentials stay, and
+/// only the number of pods changes. New credentials would replace pods, and a new pod cannot start without the snapshot.
+fn kept(plan: Plan<'_>, number: i64, replicas: i32) -> Child {
+    let live = plan.live.deployment().filter(|d| plan.owner.owns(*d));
+    let Some((live, template)) = live.and_then(|d| Some((d, running::template_of(d)?))) else {
+        return Child::Keep;
+    };
+    let annotation = |of: &Value, key: &str| {
+        of["metadata"]["annotations"][key]
+            .as_str()
+            .map(str::to_owned)
+    };
+    let contents = live.annotations().get(CONTENTS).cloned();
+    let running = workload::Running {
+        credentials: annotation(&template, CREDENTIALS).unwrap_or_default(),
+        template: &template,
+        replicas,
+        contents: contents.unwrap_or_else(|| ".".to_owned()),
+        largest_release: plan.step.spent.max(number),
+    };
+    Child::Apply(workload::deployment(plan.owner, plan.effective, &running))
 }
 
 fn ingress(plan: Plan<'_>) -> Child {

@@ -1,5 +1,7 @@
 //! Builds the NetworkPolicy of the serving pods and of preflight Jobs.
 
+use std::collections::BTreeSet;
+
 use crokodial_crds::DeletionPolicy;
 use crokodial_crds::names::{
     COMPONENT_PREFLIGHT, COMPONENT_WEB, Children as Names, LABEL_COMPONENT, LABEL_ENVIRONMENT,
@@ -13,9 +15,11 @@ use crate::net::METADATA_SERVICES_V6;
 const METADATA_SERVICE: &str = "169.254.169.254/32";
 
 /// Builds the NetworkPolicy of the serving pods and of preflight Jobs. Ingress is allowed from anywhere, but only to
-/// the app's port. Egress is allowed to everything except the metadata services of clouds. Preflight Jobs have the same
-/// policy as the app, so that they check the URI with the app's network access.
-pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
+/// the ports of the releases that run. Egress is allowed to everything except the metadata services of clouds. Preflight
+/// Jobs have the same policy as the app, so that they check the URI with the app's network access.
+pub fn build(owner: &Owner, ports: &BTreeSet<u16>, policy: DeletionPolicy) -> Value {
+    let port = |port: &u16| json!({"port": port, "protocol": "TCP"});
+    let ports: Vec<Value> = ports.iter().map(port).collect();
     json!({
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -28,7 +32,7 @@ pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
                 ],
             },
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"ports": [{"port": port, "protocol": "TCP"}]}],
+            "ingress": [{"ports": ports}],
             "egress": egress(),
         },
     })

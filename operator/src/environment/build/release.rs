@@ -1,27 +1,30 @@
 //! Builds the record and the snapshot of a new release.
 
+use std::collections::BTreeMap;
+
 use crokodial_crds::names::{Children as Names, ImageRef, LABEL_RELEASE};
 use crokodial_crds::{CrokodialRelease, EnvironmentSpec, ReleaseSpec};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
 
 use super::pod_template;
 use crate::environment::effective::Effective;
 use crate::environment::error::BuildError;
+use crate::environment::isolation::Isolation;
+use crate::environment::model::annotations::SEAL;
 use crate::environment::model::owner::Owner;
-use crate::environment::validate::Valid;
 use crate::release::snapshot::{Frozen, Snapshot};
 
-/// Builds the ConfigMap with the snapshot of a new release: pod template, data of the referenced ConfigMaps, smoke
-/// checks and release phase. Fails if the image or digest does not parse, or if the content is too large for a
-/// snapshot.
-pub fn snapshot(
+/// Builds the content of the snapshot of a release: pod template, smoke checks and release phase. `config` is the merged
+/// data of the referenced ConfigMaps. Fails if the image or digest does not parse.
+pub fn content(
     owner: &Owner,
     spec: &EnvironmentSpec,
     effective: &Effective,
     release: &ReleaseSpec,
-    valid: &Valid,
-) -> Result<ConfigMap, BuildError> {
+    config: &BTreeMap<String, String>,
+) -> Result<Snapshot, BuildError> {
     let image: ImageRef = release.image.parse()?;
     let pinned = image.at(release.digest.parse()?).to_string();
     let template = pod_template::build(owner, spec, effective, release.number, &pinned);
@@ -32,13 +35,27 @@ pub fn snapshot(
         smoke: Some(effective.smoke.clone()),
         release_phase: effective.release_phase.clone(),
     };
-    let snapshot = Snapshot {
+    Ok(Snapshot {
         frozen,
-        config: valid.config_values.clone(),
-    };
-    let name = Names::of(&owner.name).snapshot(release.number);
+        config: config.clone(),
+    })
+}
+
+/// Builds the ConfigMap with a snapshot and its seal. Fails if the content is too large.
+pub fn snapshot(
+    owner: &Owner,
+    effective: &Effective,
+    snapshot: &Snapshot,
+    isolation: &Isolation,
+) -> Result<ConfigMap, BuildError> {
+    let number = snapshot.frozen.number;
+    let name = Names::of(&owner.name).snapshot(number);
     let mut object = snapshot.to_config_map()?;
-    object.metadata = metadata(owner, &name, release.number, effective);
+    object.metadata = metadata(owner, &name, number, effective);
+    let seal = isolation.seal(number, &snapshot.digest());
+    object
+        .annotations_mut()
+        .extend(seal.map(|seal| (SEAL.to_owned(), seal)));
     Ok(object)
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::environment::config_trial::Staged;
 use crate::environment::credentials::Active;
-use crate::environment::model::annotations::{GENERATION, RELEASE, SINCE, VERDICT};
+use crate::environment::model::annotations::{CONTENT, GENERATION, RELEASE, SINCE, VERDICT};
 use crate::environment::model::owner::Owner;
 
 /// Builds the Secret `<env>-config-candidate` with the values of `config.secretRefs` that are on trial or have failed.
@@ -20,6 +20,7 @@ pub fn staged(owner: &Owner, staged: &Staged) -> Value {
     let mut metadata = owner.metadata_beside(&name, COMPONENT_CANDIDATE);
     metadata["annotations"] = json!({
         GENERATION: staged.generation.to_string(),
+        CONTENT: staged.mark,
         RELEASE: staged.release.to_string(),
         SINCE: staged.since.to_string(),
     });
@@ -41,6 +42,9 @@ pub fn active(
     let mut metadata = owner.metadata(name, policy);
     metadata["annotations"] = json!(active.annotations);
     metadata["annotations"][GENERATION] = json!(active.generation.to_string());
+    if let Some(mark) = &active.mark {
+        metadata["annotations"][CONTENT] = json!(mark);
+    }
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(data)})
 }
 

@@ -5,7 +5,7 @@ use crokodial_crds::{DeletionPolicy, EnvironmentSpec};
 use serde_json::{Value, json};
 
 use crate::environment::effective::Effective;
-use crate::environment::model::annotations::{CREDENTIALS, LARGEST_RELEASE};
+use crate::environment::model::annotations::{CONTENTS, CREDENTIALS, LARGEST_RELEASE};
 use crate::environment::model::owner::Owner;
 
 /// Release, number of pods and credentials that the Deployment runs with.
@@ -17,6 +17,8 @@ pub struct Running<'a> {
     pub replicas: i32,
     /// Generation numbers of the Mongo URI and of the config values that the pods read, as `<mongo>.<config>`.
     pub credentials: String,
+    /// Keyed fingerprints of what these generation numbers stand for, as `<mongo>.<config>`.
+    pub contents: String,
     /// Largest release number used so far; stored in the annotation [`LARGEST_RELEASE`].
     pub largest_release: i64,
 }
@@ -49,7 +51,10 @@ pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -
         &Names::of(&owner.name).deployment(),
         effective.deletion_policy,
     );
-    metadata["annotations"] = json!({LARGEST_RELEASE: running.largest_release.to_string()});
+    metadata["annotations"] = json!({
+        LARGEST_RELEASE: running.largest_release.to_string(),
+        CONTENTS: running.contents,
+    });
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",

@@ -1,6 +1,7 @@
 //! Reads the attempts to check a Mongo URI. Each attempt consists of a Job, the Secret with the URI, and the Job's pod.
 //! All functions are pure.
 
+use crokodial_crds::PreflightRole;
 use crokodial_crds::names::Children as Names;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
@@ -26,6 +27,8 @@ pub struct Attempt {
     pub job: Option<ObjectMeta>,
     /// Number of attempts to check this URI since its last success, including this one.
     pub tries: i64,
+    /// Database role that the check requires; `None` if it is not known.
+    pub role: Option<PreflightRole>,
     /// State of the attempt.
     pub state: State,
 }
@@ -57,6 +60,17 @@ impl Attempt {
     /// True while the attempt's Job runs.
     pub fn is_running(&self) -> bool {
         matches!(self.state, State::Running(_))
+    }
+
+    /// True if the state of this attempt says something about a login that needs `role`: it checks this role, or a role
+    /// that includes it was proven.
+    pub fn concerns(&self, role: PreflightRole) -> bool {
+        let proven = match &self.state {
+            State::Answered(_, outcome) => outcome.failure().is_none(),
+            State::Unstarted | State::Running(_) | State::Lost(..) => false,
+        };
+        self.role
+            .is_none_or(|checked| checked == role || (proven && checked > role))
     }
 }
 
@@ -92,8 +106,19 @@ fn attempt(number: i64, job: Option<&Job>, secret: Option<&Secret>, pods: &[Pod]
         secret: secret.map(|s| s.metadata.clone()),
         job: job.map(|j| j.metadata.clone()),
         tries: annotation(TRY).and_then(|t| t.parse().ok()).unwrap_or(1),
+        role: job.and_then(role),
         state: job.map_or(State::Unstarted, |job| state(job, pods)),
     }
+}
+
+/// Returns the role in the command line of the check.
+fn role(job: &Job) -> Option<PreflightRole> {
+    let pod = job.spec.as_ref()?.template.spec.as_ref()?;
+    let words = pod.containers.first()?.args.as_deref()?;
+    let role = words.iter().skip_while(|word| *word != "--role").nth(1)?;
+    [PreflightRole::Read, PreflightRole::ReadWrite]
+        .into_iter()
+        .find(|known| known.as_str() == role)
 }
 
 fn state(job: &Job, pods: &[Pod]) -> State {

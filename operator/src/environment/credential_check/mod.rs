@@ -16,6 +16,7 @@
 //! [`Valid::credentials`]: super::validate::Valid::credentials
 
 pub mod attempt;
+pub mod known;
 pub mod plan;
 pub mod record;
 pub mod standing;

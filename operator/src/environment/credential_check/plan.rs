@@ -1,72 +1,17 @@
 //! Plans the Mongo credential: which URI pods read, and which checks to start and to delete. All functions are pure.
 
-use crokodial_crds::{MongoSpec, Reason, RotationMode, mongo_uri};
-use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Secret;
+use crokodial_crds::{Reason, RotationMode, mongo_uri};
+use jiff::Timestamp;
 
 use super::CredentialState;
 use super::attempt::{Attempt, State};
+pub use super::known::{Known, Start};
 use super::record::CheckRecord;
 use super::standing::{Standing, next_try};
 use crate::environment::credentials::{self, Active, Data};
 use crate::environment::finding::Finding;
-use crate::environment::isolation::Isolation;
 use crate::environment::model::annotations::MONGO_KEY;
-
-/// Inputs of the plan for the Mongo credential.
-#[derive(Clone, Copy)]
-pub struct Known<'a> {
-    /// Field `mongo` of the spec.
-    pub spec: &'a MongoSpec,
-    /// `Ok` if Jobs can run the check; otherwise `Err` with the cause.
-    pub jobs: Result<(), &'static str>,
-    /// True if checks are off (`mongo.preflight.mode: Off`).
-    pub off: bool,
-    /// URI in the user's Secret (as Secret data) and the name of its database; `Err` if the URI is unusable.
-    pub candidate: Result<&'a (Data, String), &'a Finding>,
-    /// Secret `<env>-mongo-active`, if it exists.
-    pub live: Option<&'a Secret>,
-    /// Existing attempts to check a Mongo URI, oldest first.
-    pub attempts: &'a [Attempt],
-    /// Comparison with the databases that the other stage uses.
-    pub isolation: &'a Isolation,
-    /// Maximum age of the last check of the URI in use; `None` if any age is accepted.
-    pub recheck: Option<SignedDuration>,
-    /// Current time.
-    pub now: Timestamp,
-}
-
-/// Prints no fields, because URIs contain passwords.
-impl std::fmt::Debug for Known<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Known").finish_non_exhaustive()
-    }
-}
-
-/// New attempt to check a Mongo URI: its Job, and its Secret if the Secret does not exist yet.
-#[derive(Clone, PartialEq)]
-pub struct Start {
-    /// Number of the attempt.
-    pub number: i64,
-    /// Secret data with the URI to check.
-    pub content: Data,
-    /// Name of the database in the URI.
-    pub database: String,
-    /// Number of attempts to check this URI since its last success, including this one.
-    pub tries: i64,
-    /// UID of the attempt's Secret; `None` if the Secret must be created.
-    pub secret: Option<String>,
-}
-
-/// Prints no URI, because it contains a password.
-impl std::fmt::Debug for Start {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Start")
-            .field("number", &self.number)
-            .field("tries", &self.tries)
-            .finish_non_exhaustive()
-    }
-}
+use crate::environment::pod_secret::PodSecret;
 
 /// Plan for the Mongo credential: which URI pods read, and which checks are started and deleted.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,8 +53,11 @@ pub fn plan(known: Known<'_>) -> CheckPlan {
 
 struct Here<'a> {
     known: Known<'a>,
-    /// Data of `<env>-mongo-active`; `None` if the Secret does not exist.
+    /// URI in `<env>-mongo-active`, as Secret data without keys that somebody else added; `None` if the Secret does not
+    /// exist.
     live: Option<Data>,
+    /// Attempts that say something about the role that the application needs, oldest first.
+    attempts: Vec<Attempt>,
     record: CheckRecord,
 }
 
@@ -117,8 +65,24 @@ impl<'a> Here<'a> {
     fn of(known: Known<'a>) -> Self {
         Self {
             known,
-            live: known.live.map(|s| s.data.clone().unwrap_or_default()),
+            live: known.live.map(|s| {
+                let mut data = s.data.clone().unwrap_or_default();
+                data.retain(|key, _| key == MONGO_KEY);
+                data
+            }),
+            attempts: {
+                let concern = |a: &&Attempt| a.concerns(known.role);
+                known.attempts.iter().filter(concern).cloned().collect()
+            },
             record: CheckRecord::of(known.live),
+        }
+    }
+
+    fn copy(&self) -> PodSecret<'_> {
+        PodSecret {
+            live: self.known.live,
+            rolled: self.known.rolled,
+            key: self.known.isolation.key(),
         }
     }
 
@@ -127,8 +91,11 @@ impl<'a> Here<'a> {
     }
 
     fn standing(&self, content: &Data) -> Standing {
-        let verified = self.record.verified.filter(|_| self.in_use(content));
-        Standing::of(content, self.known.attempts, verified)
+        let role = self.record.role;
+        let proven = role.is_none_or(|proven| proven >= self.known.role);
+        let recorded = proven && self.in_use(content);
+        let verified = self.record.verified.filter(|_| recorded);
+        Standing::of(content, &self.attempts, verified)
     }
 
     /// Returns the planned state of `<env>-mongo-active`, the record of its check, and the finding for condition
@@ -181,12 +148,15 @@ impl<'a> Here<'a> {
         outcome: Option<&crate::preflight::Outcome>,
     ) -> (Active, CheckRecord, Finding) {
         let (name, spec) = (&self.known.spec.uri_secret_ref.name, self.known.spec);
+        let spec_role = self.known.role;
         let in_use = self.in_use(content);
         let mut record = CheckRecord {
             verified: Some(at),
+            role: self.record.role.or(Some(spec_role)),
             ..self.record.clone()
         };
         if let Some(outcome) = outcome {
+            record.role = Some(spec_role);
             record.marks = self.known.isolation.keyed(outcome.marks());
             record.version = outcome.version().map(str::to_owned);
         }
@@ -215,7 +185,7 @@ impl<'a> Here<'a> {
     }
 
     fn advance(&self, finding: Finding, content: &Data, database: &str) -> Active {
-        let mut active = credentials::advance(finding, content.clone(), self.known.live);
+        let mut active = credentials::advance(finding, content.clone(), self.copy());
         active.database = Some(database.to_owned());
         active
     }
@@ -223,8 +193,10 @@ impl<'a> Here<'a> {
     /// Returns a plan that keeps the data of `<env>-mongo-active`. The Secret is still applied, so that its labels and
     /// owner references stay up to date.
     fn stay(&self, finding: Finding) -> (Active, CheckRecord, Finding) {
-        let mut active = credentials::stay(finding, self.known.live);
-        active.advance.clone_from(&self.live);
+        let mut active = match &self.live {
+            Some(live) => credentials::advance(finding, live.clone(), self.copy()),
+            None => credentials::stay(finding, self.copy()),
+        };
         active.annotations = self.record.annotations();
         active.database = self.live.as_ref().and_then(database_of);
         let isolated = match (self.known.live, self.record.verified) {
@@ -313,7 +285,7 @@ impl<'a> Here<'a> {
         }
         let mut next = None;
         for (content, database) in wanting {
-            match next_try(&content, self.known.attempts) {
+            match next_try(&content, &self.attempts) {
                 Some((at, tries)) if at <= self.known.now => {
                     return (Some(self.attempt(content, database, tries)), None);
                 }

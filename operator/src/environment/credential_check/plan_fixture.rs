@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crokodial_crds::{SecretKeyRef, Stage};
+use crokodial_crds::{MongoSpec, PreflightRole, SecretKeyRef, Stage};
+use jiff::SignedDuration;
 use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::super::*;
+use crate::environment::isolation::Isolation;
 use crate::environment::model::owner::Owner;
+use crate::environment::pod_secret::RolledContent;
 use crate::fingerprint::Key;
 use crate::preflight::Outcome;
 
@@ -50,6 +54,7 @@ pub(super) fn attempt(number: i64, password: &str, state: State) -> Attempt {
         }),
         job: None,
         tries: 1,
+        role: None,
         state,
     }
 }
@@ -123,6 +128,8 @@ impl Case {
             off: self.off,
             candidate: self.candidate.as_ref(),
             live: self.live.as_ref(),
+            rolled: &RolledContent::default(),
+            role: PreflightRole::ReadWrite,
             attempts: &self.attempts,
             isolation: &self.isolation,
             recheck: self.recheck,

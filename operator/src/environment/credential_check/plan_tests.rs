@@ -2,10 +2,11 @@
 mod plan_fixture;
 
 use crokodial_crds::Stage;
+use jiff::SignedDuration;
 
 use self::plan_fixture::*;
 use super::*;
-use crate::environment::isolation::Other;
+use crate::environment::isolation::{Isolation, Other};
 use crate::fingerprint::Key;
 
 #[test]

@@ -3,18 +3,22 @@
 
 use std::collections::BTreeMap;
 
+use crokodial_crds::PreflightRole;
 use crokodial_crds::condition::whole_seconds;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 
-use crate::environment::model::annotations::{MARKS, NONCE, VERIFIED, VERSION, list};
+use crate::environment::model::annotations::{MARKS, NONCE, ROLE, VERIFIED, VERSION, list};
 
 /// Record of the last successful check of the Mongo URI in `<env>-mongo-active`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckRecord {
     /// Time of the last successful check, stored in annotation [`VERIFIED`]; `None` if no check succeeded.
     pub verified: Option<Timestamp>,
+    /// Database role that was proven, stored in annotation [`ROLE`]; `None` if an earlier operator version wrote the
+    /// record.
+    pub role: Option<PreflightRole>,
     /// Version of the database server at the last successful check, stored in annotation [`VERSION`].
     pub version: Option<String>,
     /// Fingerprints that identify the database, stored in annotation [`MARKS`].
@@ -33,6 +37,10 @@ impl CheckRecord {
         let text = |key: &str| live.annotations().get(key).cloned();
         Self {
             verified: text(VERIFIED).and_then(|t| t.parse().ok()),
+            role: text(ROLE).and_then(|t| {
+                let all = [PreflightRole::Read, PreflightRole::ReadWrite];
+                all.into_iter().find(|role| role.as_str() == t)
+            }),
             version: text(VERSION),
             marks: text(MARKS).map(|t| list(&t)).unwrap_or_default(),
             nonce: text(NONCE).unwrap_or_default(),
@@ -46,6 +54,7 @@ impl CheckRecord {
         let verified = self.verified.map(|at| whole_seconds(at).0.to_string());
         [
             (VERIFIED, verified),
+            (ROLE, self.role.map(|role| role.as_str().to_owned())),
             (VERSION, self.version.clone()),
             (MARKS, marks),
             (NONCE, nonce),
@@ -64,6 +73,7 @@ mod tests {
     fn a_record_reads_back() {
         let record = CheckRecord {
             verified: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+            role: Some(PreflightRole::ReadWrite),
             version: Some("7.0.5".to_owned()),
             marks: vec!["a".to_owned(), "b".to_owned()],
             nonce: "1".to_owned(),

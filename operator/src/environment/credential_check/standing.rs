@@ -129,6 +129,7 @@ mod tests {
             secret: None,
             job: None,
             tries: 1,
+            role: None,
             state,
         }
     }

@@ -9,6 +9,7 @@ pub mod view;
 
 use std::time::Duration;
 
+use crokodial_crds::names::Children as Names;
 use crokodial_crds::{Reason, ReleasePhase};
 use jiff::Timestamp;
 
@@ -54,11 +55,46 @@ pub struct Step {
     pub retired: Vec<i64>,
     /// Next time at which the probe results must be evaluated or stored; `None` if there is no such time.
     pub look: Option<Timestamp>,
+    /// Release that must run but whose snapshot is not there or must not be applied; `None` if there is none.
+    pub lost: Option<LostSnapshot>,
+    /// Number of pods that the spec asks for.
+    pub replicas: i32,
     /// Verdict of the promotion gate on the image that the spec asks for.
     pub gate: GateVerdict,
     /// Verdict that keeps `promotion.auto` from promoting the newest Good release of the source environment. If this
     /// environment has no release and the source has no Good one, it says so. `None` in all other cases.
     pub waits: Option<GateVerdict>,
+}
+
+/// Release that must run but whose snapshot is not there or must not be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostSnapshot {
+    /// Number of the release.
+    pub release: i64,
+    /// Name of the ConfigMap.
+    pub name: String,
+    /// Cause why the existing snapshot must not be applied; `None` if there is no snapshot.
+    pub invalid: Option<&'static str>,
+}
+
+/// Returns the release that must run, if its snapshot is lost.
+fn lost(
+    owner: &Owner,
+    decision: &Decision,
+    pin: Option<&Pin>,
+    last_good: Option<i64>,
+    observed: &Observed,
+) -> Option<LostSnapshot> {
+    let release = match decision.run {
+        Run::Release(number) | Run::Zero(number) => number,
+        Run::Keep => pin.map(|p| p.release).or(last_good)?,
+    };
+    let lost = || LostSnapshot {
+        release,
+        name: Names::of(&owner.name).snapshot(release),
+        invalid: observed.seals.invalid.get(&release).copied(),
+    };
+    (!observed.frozen.contains_key(&release)).then(lost)
 }
 
 /// Decides what this reconcile does about releases.
@@ -110,6 +146,8 @@ pub fn decide(
         history::retired(&observed.records, effective.history, &in_use, now)
     };
     Step {
+        lost: lost(owner, &decision, pin.as_ref(), last_good, observed),
+        replicas: effective.replicas,
         candidate: candidate::candidate(&decision, valid, observed, clock),
         release_jobs: release_jobs::steps(&decision, observed),
         hold,

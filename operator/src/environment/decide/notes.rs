@@ -6,6 +6,7 @@ use crokodial_crds::condition::whole_seconds;
 use jiff::Timestamp;
 
 use crate::environment::model::observed::Observed;
+use crate::environment::snapshots;
 use crate::registry::Existence;
 use crate::release::machine::Decision;
 use crate::release::record::{Record, due_for_check};
@@ -28,6 +29,10 @@ pub fn note(
         let number = record.number();
         updates.edit(number, |status| status.serving = serving == Some(number));
         count(&mut updates, record, observed, now);
+        let exists = observed.snapshots.contains_key(&number);
+        if let Some(digest) = snapshots::digest_to_store(record, &observed.seals, exists) {
+            updates.edit(number, |status| status.snapshot_digest = Some(digest));
+        }
     }
     if let Some((number, rollbackable)) = rollback_readiness(observed, now) {
         updates.edit(number, |status| {
@@ -62,7 +67,8 @@ fn count(updates: &mut StatusUpdates<'_>, record: &Record, observed: &Observed, 
 /// `None` if no release is due, or if the registry's answer is missing or inconclusive.
 fn rollback_readiness(observed: &Observed, now: Timestamp) -> Option<(i64, bool)> {
     let number = due_for_check(&observed.records, now)?.number();
-    if !observed.snapshots.contains_key(&number) {
+    let invalid = observed.seals.invalid.contains_key(&number);
+    if invalid || !observed.snapshots.contains_key(&number) {
         return Some((number, false));
     }
     match observed.kept_image.filter(|(n, _)| *n == number)? {

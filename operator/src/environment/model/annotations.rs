@@ -5,6 +5,10 @@
 /// wanted state, which a comparison with the object in the cluster cannot show.
 pub const APPLIED: &str = "crokodial.com/applied";
 
+/// On a snapshot: keyed fingerprint of the environment, the release number and the content. Without the operator's key
+/// nobody can make a snapshot that is applied.
+pub const SEAL: &str = "crokodial.com/seal";
+
 /// On the Deployment: largest release number so far. It prevents a number from being used twice, even if all release
 /// records are deleted.
 pub const LARGEST_RELEASE: &str = "crokodial.com/largest-release";
@@ -20,6 +24,15 @@ pub const TRIES_CONFIG: &str = "crokodial.com/tries-config";
 /// On `<env>-mongo-active`, `<env>-config-active` and `<env>-config-candidate`: generation number of the data. It is a
 /// counter and not a hash, so it reveals nothing about the values.
 pub const GENERATION: &str = "crokodial.com/generation";
+
+/// On `<env>-mongo-active`, `<env>-config-active` and `<env>-config-candidate`: keyed fingerprint of the data that the
+/// generation number stands for. It tells keys that somebody else added from keys that the user took away.
+pub const CONTENT: &str = "crokodial.com/content-mark";
+
+/// On the Deployment: keyed fingerprints of the data that the generation numbers in [`CREDENTIALS`] stand for, as
+/// `<mongo>.<config>`. With them, a copy that was deleted is created again without replacing pods, and only with data
+/// that was proven.
+pub const CONTENTS: &str = "crokodial.com/credentials-marks";
 
 /// On `<env>-config-candidate`: number of the release whose pod template is used for the trial.
 pub const RELEASE: &str = "crokodial.com/tried-with";
@@ -39,6 +52,10 @@ pub const VALUES: &str = "crokodial.com/value-marks";
 
 /// On `<env>-mongo-active`: time of the last successful check of the Mongo URI, in RFC 3339 format.
 pub const VERIFIED: &str = "crokodial.com/verified-at";
+
+/// On `<env>-mongo-active`: database role that the last successful check of the Mongo URI proved. Earlier operator
+/// versions did not write it.
+pub const ROLE: &str = "crokodial.com/proven-role";
 
 /// On `<env>-mongo-active`: version of the database server at the last successful check.
 pub const VERSION: &str = "crokodial.com/server-version";

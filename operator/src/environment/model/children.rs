@@ -17,6 +17,9 @@ use strum::IntoEnumIterator as _;
 use crate::kube_io::kinds::Writable;
 use crate::kube_io::object::{Object, ObjectApi, Typed};
 
+/// Field manager of the child objects and of release phase Jobs.
+pub const MANAGER: &str = "crokodial-environment";
+
 /// Kinds of child objects; an environment has at most one object of each kind. They are declared in the order in which
 /// they are applied: accounts and policies before pods, Secrets before the pods that read them, and the certificate
 /// before the Ingress that refers to it.

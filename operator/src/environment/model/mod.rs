@@ -6,6 +6,7 @@ pub mod class;
 pub mod image;
 pub mod objects;
 pub mod observed;
+pub mod owned_fields;
 pub mod owner;
 pub mod promotion;
 pub mod trials;

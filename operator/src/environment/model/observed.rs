@@ -15,6 +15,7 @@ use crate::edge::PlainHttpAnswer;
 use crate::environment::credential_check::attempt::Attempt;
 use crate::environment::hosts::Claim;
 use crate::environment::isolation::Isolation;
+use crate::environment::snapshots::Seals;
 use crate::fingerprint::NewKey;
 use crate::registry::Existence;
 use crate::release::record::Record;
@@ -42,8 +43,11 @@ pub struct Observed {
     /// Release numbers that cannot be used, because an object that the operator did not make has the name of their
     /// snapshot.
     pub taken: BTreeSet<i64>,
-    /// Contents of the snapshots of the releases that this reconcile may run, by release number.
+    /// Contents of the snapshots of the releases that this reconcile may run, by release number. Only those that the
+    /// operator made.
     pub frozen: BTreeMap<i64, Snapshot>,
+    /// Facts about these snapshots: their digests, and which ones must not be applied.
+    pub seals: Seals,
     /// Attempts to check a Mongo URI whose Job or Secret still exists, oldest first.
     pub attempts: Vec<Attempt>,
     /// Comparison with the databases and secret values of the other stage's environments.

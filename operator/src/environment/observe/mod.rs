@@ -26,6 +26,7 @@ use super::model::objects::component_of;
 use super::model::observed::Observed;
 use super::model::owner::Owner;
 use super::model::trials::Trials;
+use super::snapshots;
 use crate::context::Context;
 use crate::kube_io::{IoError, Kind};
 use crate::registry::{RegistryAuth, registry_auth};
@@ -68,14 +69,15 @@ pub async fn observe(
             tokio::try_join!(
                 attempts::read(ctx, owner, &found),
                 isolation::read(ctx, owner, spec.stage),
-                releases::frozen(ctx, owner, &records, &snapshots),
+                releases::contents(ctx, owner, &records, &snapshots, children.deployment()),
                 claims::read(ctx, owner, spec, &children),
                 promotion::read(ctx, owner, spec, &records),
                 authority::read(ctx, effective),
             )
         },
     );
-    let (attempts, (isolation, new_key), frozen, claims, promotion, authority) = read?;
+    let (attempts, (isolation, new_key), contents, claims, promotion, authority) = read?;
+    let (frozen, seals) = snapshots::judge(contents, &records, &isolation);
     let (image_name, image) = external::image(
         ctx,
         owner,
@@ -95,7 +97,7 @@ pub async fn observe(
         .filter(|p| component_of(*p) == Some(COMPONENT_WEB) && !has_ended(p));
     let pods: Vec<PodView> = web.map(PodView::of).collect();
     let kept_image = external::kept_image(ctx, owner, &records, &auth).await;
-    let target = probed::target(owner, spec, effective, &children, &pods, &records);
+    let target = probed::target(owner, spec, effective, &children, &pods, &records, &frozen);
     let probes = probed::observe(ctx, owner, target);
     Ok(Observed {
         mongo_secret,
@@ -107,6 +109,7 @@ pub async fn observe(
         snapshots,
         taken,
         frozen,
+        seals,
         attempts,
         isolation,
         new_key,

@@ -1,6 +1,6 @@
 //! Sets the probe target of an environment, and reads the probe results so far.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crokodial_crds::{EnvironmentSpec, ReleasePhase};
 
@@ -8,8 +8,10 @@ use crate::context::Context;
 use crate::environment::effective::Effective;
 use crate::environment::model::children::Children;
 use crate::environment::model::owner::Owner;
+use crate::environment::running;
 use crate::release::faults::all_in_place;
 use crate::release::record::Record;
+use crate::release::snapshot::Snapshot;
 use crate::release::workload::{PodView, Workload};
 use crate::uptime::bake::latency_span;
 use crate::uptime::{ProbeSummary, Target};
@@ -43,6 +45,7 @@ pub(super) fn target(
     children: &Children,
     pods: &[PodView],
     records: &[Record],
+    frozen: &BTreeMap<i64, Snapshot>,
 ) -> Option<Target> {
     let service = children.service().filter(|s| owner.owns(*s))?;
     let address = service.spec.as_ref()?.cluster_ip.as_ref()?.parse().ok()?;
@@ -64,7 +67,8 @@ pub(super) fn target(
         uid: owner.uid.clone(),
         address,
         port: PORT,
-        path: effective.health_path.clone(),
+        path: running::health_path(release, children.deployment(), frozen)
+            .unwrap_or_else(|| effective.health_path.clone()),
         host: spec.domain.clone(),
         release,
         all_in_place: all_in_place(serving, workload.desired),

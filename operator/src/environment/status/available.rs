@@ -22,7 +22,7 @@ pub fn available(step: &Step, probes: Option<&ProbeSummary>, now: Timestamp) -> 
                 Finding::yes(Reason::Serving, format!("{pods}, release {n} serves"))
             })
         }
-        _ if load.desired == 0 && step.last_good.is_some() => {
+        _ if step.replicas == 0 && load.desired == 0 && step.last_good.is_some() => {
             Finding::no(Reason::ScaledToZero, "runtime.replicas is 0")
         }
         _ if step.last_good.is_none() => {

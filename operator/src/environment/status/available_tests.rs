@@ -35,6 +35,8 @@ fn step(available: i32) -> Step {
         desired: Some(7),
         spent: 7,
         retired: Vec::new(),
+        lost: None,
+        replicas: 2,
         look: None,
     }
 }

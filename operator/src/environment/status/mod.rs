@@ -23,6 +23,7 @@ use super::effective::Effective;
 use super::finding::Finding;
 use super::model::observed::Observed;
 use super::model::owner::Owner;
+use super::pod_secret::RolledContent;
 use super::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
@@ -205,11 +206,26 @@ fn conditions(
         .conflict
         .clone()
         .unwrap_or_else(|| valid.route.finding.clone());
+    let (mongo, values) = RolledContent::of(&observed.children);
     let mut concerns = vec![
         (ConditionType::ImageResolved, valid.image.clone()),
-        (ConditionType::CredentialsValid, valid.mongo.finding.clone()),
+        (
+            ConditionType::CredentialsValid,
+            carried(
+                valid.mongo.finding.clone(),
+                valid.mongo.generation,
+                mongo.generation,
+            ),
+        ),
         (ConditionType::DatabaseIsolated, valid.isolated.clone()),
-        (ConditionType::ConfigSecretsValid, config(valid)),
+        (
+            ConditionType::ConfigSecretsValid,
+            carried(
+                config(valid),
+                valid.config.active.generation,
+                values.generation,
+            ),
+        ),
         (ConditionType::RolledOut, rollout::rolled_out(step)),
         (ConditionType::RouteAccepted, route),
         (ConditionType::CertificateReady, certificate.finding.clone()),
@@ -239,6 +255,16 @@ fn conditions(
     all.into_iter()
         .map(|(type_, finding)| finding.condition(type_, old, generation, now))
         .collect()
+}
+
+/// Adds to a positive finding about a Secret that pods read that no pod has this generation of it yet. `rolled` is the
+/// generation number in the pod template of the Deployment; 0 if there is none.
+fn carried(mut finding: Finding, generation: i64, rolled: i64) -> Finding {
+    if finding.is_true() && rolled > 0 && generation != rolled {
+        let seen = finding.seen.replace(" are in use", " passed");
+        finding.seen = format!("{seen}, and is not in use yet: the pods read an earlier version");
+    }
+    finding
 }
 
 /// Returns the finding for condition `ConfigSecretsValid`. A missing ConfigMap is also reported here, because there is
@@ -299,7 +325,8 @@ fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Find
 fn serves_what_is_wanted(step: &Step) -> bool {
     match step.decision.rollout {
         Rollout::Complete(n) => {
-            step.serving == Some(n) && step.workload.available > 0 && step.decision.stuck.is_none()
+            let serves = step.serving == Some(n) && step.workload.available > 0;
+            serves && step.decision.stuck.is_none() && step.lost.is_none()
         }
         _ => false,
     }

@@ -4,13 +4,17 @@ use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{HoldKind, Reason};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::environment::decide::Step;
+use crate::environment::decide::{LostSnapshot, Step};
 use crate::environment::finding::Finding;
 use crate::release::machine::{Hold, Pin, Rollout};
 
 /// Returns the finding for condition `RolledOut`.
 pub(super) fn rolled_out(step: &Step) -> Finding {
     let load = &step.workload;
+    let at_zero = step.replicas == 0 && load.desired == 0;
+    if let Some(lost) = &step.lost {
+        return self::lost(lost);
+    }
     if let Some(what) = &step.decision.stuck {
         return Finding::no(Reason::RollbackStuck, what.clone());
     }
@@ -35,7 +39,7 @@ pub(super) fn rolled_out(step: &Step) -> Finding {
             Finding::no(Reason::Progressing, what)
         }
         // Without a pod, no release can prove itself: what waits for `replicas` is what the spec asks for.
-        Rollout::Blocked(n, _) if load.desired == 0 && load.release == Some(*n) => {
+        Rollout::Blocked(n, _) if at_zero && load.release == Some(*n) => {
             let what = format!("runtime.replicas is 0, so no pod can prove release {n}");
             Finding::no(Reason::ScaledToZero, what)
         }
@@ -49,21 +53,41 @@ pub(super) fn rolled_out(step: &Step) -> Finding {
                 format!("release {n} runs everywhere and is watched until {until}"),
             )
         }
-        Rollout::Complete(_) if load.desired == 0 => {
+        Rollout::Complete(_) if at_zero => {
             Finding::no(Reason::ScaledToZero, "runtime.replicas is 0")
         }
-        Rollout::Complete(n) if load.rolled_out(*n) => Finding::yes(
+        Rollout::Complete(n) if load.rolled_out(*n) && load.desired > 0 => Finding::yes(
             Reason::Succeeded,
             format!("release {n} is good and runs everywhere"),
         ),
         Rollout::Complete(n) => {
             let what = format!(
                 "release {n} is good; {} of {} pods are available",
-                load.available, load.desired
+                load.available, step.replicas
             );
             Finding::no(Reason::Progressing, what)
         }
         Rollout::Held(hold) => held(hold),
+    }
+}
+
+fn lost(lost: &LostSnapshot) -> Finding {
+    let LostSnapshot {
+        release,
+        name,
+        invalid,
+    } = lost;
+    match invalid {
+        Some(cause) => Finding::no(
+            Reason::SnapshotInvalid,
+            format!(
+                "ConfigMap {name} is not the snapshot of release {release} that the operator made ({cause}) and is not applied"
+            ),
+        ),
+        None => Finding::no(
+            Reason::SnapshotLost,
+            format!("ConfigMap {name}, the snapshot of release {release}, is gone"),
+        ),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tests of how builders depend on their inputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crokodial_crds::{DeletionPolicy, TlsMode};
 use k8s_openapi::ByteString;
@@ -153,6 +153,7 @@ fn the_workloads_own_objects() {
         template: &template,
         replicas: 4,
         credentials: "1.2".to_owned(),
+        contents: "a.b".to_owned(),
         largest_release: 9,
     };
     let deployment = workload::deployment(&owner(), &effective, &running);
@@ -184,7 +185,7 @@ fn network_policies_let_out_everything_but_the_metadata_service() {
         {"to": [{"ipBlock": {"cidr": "::/0", "except": ["fd00:ec2::254/128", "fd20:ce::254/128", "fd00:c1::a9fe:a9fe/128", "fd00:42::42/128"]}}]},
         {"to": [{"namespaceSelector": {}}]},
     ]);
-    let web = network_policy::build(&owner(), 8080, DeletionPolicy::Delete);
+    let web = network_policy::build(&owner(), &BTreeSet::from([8080]), DeletionPolicy::Delete);
     assert_eq!(web["spec"]["egress"], egress);
     assert_eq!(
         web["spec"]["ingress"],

@@ -105,7 +105,7 @@ fn credentials_valid() {
             ),
             (
                 "secrets: {mongo: {data: {MONGODB_URI: 'mongodb://app:new@db.test/shop'}}}, attempts: [{n: 1, password: new, state: Proven}]",
-                "True Succeeded: the URI in secret mongo was proven for database shop",
+                "True Succeeded: the URI in secret mongo was proven for database shop, and is not in use yet: the pods read an earlier version",
             ),
             (
                 "spec: {mongo: {rotation: Manual}}, secrets: {mongo: {data: {MONGODB_URI: 'mongodb://app:new@db.test/shop'}}}, attempts: [{n: 1, password: new, state: Proven}]",
@@ -113,7 +113,7 @@ fn credentials_valid() {
             ),
             (
                 "spec: {mongo: {rotation: Manual, rotateNonce: a}}, secrets: {mongo: {data: {MONGODB_URI: 'mongodb://app:new@db.test/shop'}}}, attempts: [{n: 1, password: new, state: Proven}]",
-                "True Succeeded: the URI in secret mongo was proven for database shop",
+                "True Succeeded: the URI in secret mongo was proven for database shop, and is not in use yet: the pods read an earlier version",
             ),
             (
                 "chart: {preflightImage: none}",

@@ -64,13 +64,11 @@ fn situations() -> Vec<(&'static str, String)> {
         ),
         (
             "scaled-to-zero",
-            "deployment: {desired: 0}, pods: []".to_owned(),
+            "spec: {runtime: {replicas: 0}}, deployment: {desired: 0}, pods: []".to_owned(),
         ),
         (
             "new-release-at-zero",
-            new(
-                "releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 0}, pods: []",
-            ),
+            "spec: {image: 'registry.test/app:2', runtime: {replicas: 0}}, releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 0}, pods: []".to_owned(),
         ),
         ("no-address", "ingress: {address: null}".to_owned()),
         (

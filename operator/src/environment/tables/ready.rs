@@ -195,13 +195,16 @@ fn what_a_person_asked_for_is_no_failure() {
                 &format!("spec: {{suspend: All, image: 'registry.test/app:2'}}, {stuck}"),
                 &suspended,
             ),
-            ("deployment: {desired: 0}, pods: []", &zero),
             (
-                "deployment: {desired: 0}, pods: [], ingress: {address: null}",
+                "spec: {runtime: {replicas: 0}}, deployment: {desired: 0}, pods: []",
                 &zero,
             ),
             (
-                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 0}, pods: []",
+                "spec: {runtime: {replicas: 0}}, deployment: {desired: 0}, pods: [], ingress: {address: null}",
+                &zero,
+            ),
+            (
+                "spec: {image: 'registry.test/app:2', runtime: {replicas: 0}}, releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 0}, pods: []",
                 &intended("ScaledToZero: runtime.replicas is 0, so no pod can prove release 2"),
             ),
             (pin, &pinned),
@@ -219,11 +222,11 @@ fn what_a_person_asked_for_is_no_failure() {
             // A problem is reported all the same.
             (&format!("{pin}, secrets: null"), &missing),
             (
-                "deployment: {desired: 0}, pods: [], secrets: null",
+                "spec: {runtime: {replicas: 0}}, deployment: {desired: 0}, pods: [], secrets: null",
                 &missing,
             ),
             (
-                "deployment: {desired: 0}, pods: [], class: missing",
+                "spec: {runtime: {replicas: 0}}, deployment: {desired: 0}, pods: [], class: missing",
                 &needs(
                     "ControllerMissing: the cluster has no default IngressClass, and none is named",
                 ),

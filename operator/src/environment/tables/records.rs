@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use crokodial_crds::ReleaseSpec;
+use kube::ResourceExt;
 use serde_json::json;
 
 use super::super::build::{authority, preflight, release};
 use super::super::effective::Effective;
 use super::super::fixture::{OPERATOR_NAMESPACE, at, defaults, digest, environment, serving};
+use super::super::model::annotations::SEAL;
 use super::builders::owner;
 use crate::fingerprint::NewKey;
 use crate::release::snapshot::Snapshot;
@@ -52,14 +54,13 @@ fn a_record_and_its_snapshot_carry_their_number() {
         inputs: "9f3c".to_owned(),
         ..ReleaseSpec::default()
     };
-    let object = release::snapshot(
-        &owner(),
-        &environment.spec,
-        &effective,
-        &wanted,
-        &case.valid,
-    )
-    .unwrap();
+    let config = &case.valid.config_values;
+    let content = release::content(&owner(), &environment.spec, &effective, &wanted, config);
+    let content = content.unwrap();
+    let isolation = &case.seen.isolation;
+    let object = release::snapshot(&owner(), &effective, &content, isolation).unwrap();
+    let seal = isolation.seal(7, &content.digest());
+    assert_eq!(object.annotations().get(SEAL), seal.as_ref());
     assert_eq!(object.metadata.name.as_deref(), Some("shop-r7"));
     assert_eq!(
         object.metadata.labels.as_ref().unwrap()["crokodial.com/release"],

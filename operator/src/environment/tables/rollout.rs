@@ -25,8 +25,25 @@ fn rolled_out() {
                 "False Progressing: release 1 is good; 1 of 2 pods are available",
             ),
             (
-                "deployment: {desired: 0}, pods: []",
+                "spec: {runtime: {replicas: 0}}, deployment: {desired: 0}, pods: []",
                 "False ScaledToZero: runtime.replicas is 0",
+            ),
+            // Somebody scaled the Deployment, or deleted it.
+            (
+                "deployment: {desired: 0}, pods: []",
+                "False Progressing: release 1 is good; 0 of 1 pods are available",
+            ),
+            (
+                "deployment: null, pods: []",
+                "False Progressing: release 1 is good; 0 of 1 pods are available",
+            ),
+            (
+                "lost: [1]",
+                "False SnapshotLost: ConfigMap shop-r1, the snapshot of release 1, is gone",
+            ),
+            (
+                "lost: [1], deployment: null, pods: []",
+                "False SnapshotLost: ConfigMap shop-r1, the snapshot of release 1, is gone",
             ),
             (
                 "spec: {image: 'registry.test/app:2'}",
@@ -167,9 +184,15 @@ fn available() {
                 "False Down: no pod is ready",
             ),
             (
-                "deployment: {desired: 0}, pods: []",
+                "spec: {runtime: {replicas: 0}}, deployment: {desired: 0}, pods: []",
                 "False ScaledToZero: runtime.replicas is 0",
             ),
+            // Somebody scaled the Deployment, or deleted it.
+            (
+                "deployment: {desired: 0}, pods: []",
+                "False Down: no pod is ready",
+            ),
+            ("deployment: null, pods: []", "False Down: no pod is ready"),
             (
                 "releases: null, deployment: null, pods: []",
                 "Unknown NeverDeployed: no release of it was ever good",

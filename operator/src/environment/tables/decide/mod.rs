@@ -32,6 +32,9 @@ fn told(step: &Step) -> String {
         spent,
         retired,
         look,
+        // Covered by the tests of condition `RolledOut`.
+        lost: _,
+        replicas: _,
         gate,
         waits,
     } = step;

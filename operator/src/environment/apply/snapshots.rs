@@ -1,0 +1,113 @@
+//! Puts back snapshots that were deleted or forged, and seals those that have no valid seal.
+
+use crokodial_crds::names::Children as Names;
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
+use kube::runtime::events::EventType;
+use serde_json::json;
+
+use super::records::Subject;
+use crate::context::Context;
+use crate::environment::isolation::KEY_SECRET;
+use crate::environment::model::annotations::SEAL;
+use crate::environment::model::observed::Observed;
+use crate::kube_io::IoError;
+
+/// Field manager of snapshots.
+const MANAGER: &str = "crokodial-release";
+
+/// Puts back and seals the snapshots of an environment. It must come before pods are started, because they read the
+/// snapshots.
+pub async fn settle(
+    ctx: &Context,
+    subject: Subject<'_>,
+    observed: &Observed,
+) -> Result<(), IoError> {
+    for (number, object) in &observed.seals.rebuilt {
+        put_back(ctx, subject, observed, *number, object).await?;
+    }
+    for first in [true, false] {
+        let of = |(_, unsealed): &(&i64, &_)| {
+            let unsealed: &crate::environment::snapshots::Unsealed = unsealed;
+            unsealed.first == first
+        };
+        let mut sealed = Vec::new();
+        for (number, unsealed) in observed.seals.unsealed.iter().filter(of) {
+            let Some(metadata) = observed.snapshots.get(number) else {
+                continue;
+            };
+            let patch = json!({"metadata": {"annotations": {SEAL: unsealed.seal}}});
+            ctx.io.merge::<ConfigMap>(metadata, MANAGER, &patch).await?;
+            sealed.push(number.to_string());
+        }
+        if !sealed.is_empty() {
+            report(ctx, subject, &sealed.join(", "), first).await;
+        }
+    }
+    Ok(())
+}
+
+async fn put_back(
+    ctx: &Context,
+    subject: Subject<'_>,
+    observed: &Observed,
+    number: i64,
+    object: &ConfigMap,
+) -> Result<(), IoError> {
+    let owner = subject.owner;
+    let name = Names::of(&owner.name).snapshot(number);
+    let about = || {
+        Some(ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("ConfigMap".to_owned()),
+            name: Some(name.clone()),
+            namespace: Some(owner.namespace.clone()),
+            ..ObjectReference::default()
+        })
+    };
+    if let Some(found) = observed.snapshots.get(&number) {
+        ctx.io.delete::<ConfigMap>(found).await?;
+        let cause = observed.seals.invalid.get(&number).copied();
+        let note = format!(
+            "ConfigMap {name} is not the snapshot that the operator made and is replaced: {}",
+            cause.unwrap_or_default()
+        );
+        let type_ = EventType::Warning;
+        ctx.event_on(
+            subject.environment,
+            about(),
+            type_,
+            "SnapshotInvalid",
+            &note,
+        )
+        .await;
+    }
+    ctx.io.create(&owner.namespace, MANAGER, object).await?;
+    let note =
+        format!("ConfigMap {name}, the snapshot of release {number}, was gone and was made again");
+    let type_ = EventType::Warning;
+    ctx.event_on(
+        subject.environment,
+        about(),
+        type_,
+        "SnapshotRestored",
+        &note,
+    )
+    .await;
+    Ok(())
+}
+
+async fn report(ctx: &Context, subject: Subject<'_>, releases: &str, first: bool) {
+    let (reason, note) = if first {
+        let note = format!(
+            "the snapshots of releases {releases} were made by an earlier version of the operator and are sealed now"
+        );
+        ("SnapshotsSealed", note)
+    } else {
+        let note = format!(
+            "the snapshots of releases {releases} are those that their records name and were sealed again: their seals were lost, or made with another key than the one in secret {KEY_SECRET}"
+        );
+        ("SnapshotsResealed", note)
+    };
+    ctx.event(subject.environment, EventType::Normal, reason, &note)
+        .await;
+}

@@ -1,0 +1,141 @@
+//! State of a Secret that pods read: which content its generation number stands for. All functions are pure.
+//!
+//! A new generation number replaces every pod, so it must only change with the content. The data of the Secret alone does
+//! not show that: somebody may have added a key, changed a value or deleted the Secret. Keyed fingerprints of the content
+//! are therefore stored next to the generation numbers, on the Secret and on the Deployment.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+
+use super::model::annotations::{CONTENT, CONTENTS, CREDENTIALS, GENERATION};
+use super::model::children::Children;
+use crate::fingerprint::Key;
+
+/// Data of a Secret, by key.
+pub type Data = BTreeMap<String, ByteString>;
+
+/// Generation number in the pod template of the Deployment, and the content that it stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RolledContent {
+    /// Generation number; 0 if there is no Deployment.
+    pub generation: i64,
+    /// Keyed fingerprint of the content; `None` if the Deployment was written by an earlier operator version.
+    pub mark: Option<String>,
+}
+
+impl RolledContent {
+    /// Reads the state of `<env>-mongo-active` and of `<env>-config-active`, in this order, from the Deployment.
+    pub fn of(live: &Children) -> (Self, Self) {
+        let deployment = live.deployment();
+        let template = deployment.and_then(|d| d.spec.as_ref()?.template.metadata.as_ref());
+        let numbers = template.and_then(|m| m.annotations.as_ref()?.get(CREDENTIALS));
+        let marks = deployment.and_then(|d| d.annotations().get(CONTENTS));
+        let pair = |text: Option<&String>| {
+            let (mongo, config) = text.and_then(|t| t.split_once('.')).unwrap_or_default();
+            (mongo.to_owned(), config.to_owned())
+        };
+        let (numbers, marks) = (pair(numbers), pair(marks));
+        let one = |number: String, mark: String| Self {
+            generation: number.parse().unwrap_or(0),
+            mark: Some(mark).filter(|m| !m.is_empty()),
+        };
+        (one(numbers.0, marks.0), one(numbers.1, marks.1))
+    }
+}
+
+/// Secret that pods read, and the content that the pods run with.
+#[derive(Clone, Copy)]
+pub struct PodSecret<'a> {
+    /// Secret as it is in the cluster; `None` if it does not exist.
+    pub live: Option<&'a Secret>,
+    /// Content that the serving pods run with.
+    pub rolled: &'a RolledContent,
+    /// Key of the fingerprints.
+    pub key: &'a Key,
+}
+
+/// Prints no fields, because they include secret values.
+impl std::fmt::Debug for PodSecret<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PodSecret").finish_non_exhaustive()
+    }
+}
+
+impl PodSecret<'_> {
+    /// Returns the generation number of the Secret or, if it is deleted or has none, the one that the pods have. If it
+    /// restarted at 1, new values could get a number that pods already have, and these pods would not be replaced.
+    pub fn generation(&self) -> i64 {
+        let annotation = self.live.and_then(|s| s.annotations().get(GENERATION));
+        let stored = annotation.and_then(|text| text.parse().ok());
+        stored.unwrap_or(self.rolled.generation)
+    }
+
+    /// Returns the fingerprint of the content that the generation number stands for; `None` if it is not known.
+    pub fn mark(&self) -> Option<String> {
+        match self.live {
+            Some(live) => {
+                let stored = live.annotations().get(CONTENT).cloned();
+                let of_data = || content_mark(self.key, live.data.as_ref().unwrap_or(&Data::new()));
+                Some(stored.unwrap_or_else(of_data))
+            }
+            None => self.rolled.mark.clone(),
+        }
+    }
+
+    /// Returns the generation number that the Secret gets with `data`: the next one, unless it already has this content.
+    pub fn generation_of(&self, data: &Data) -> i64 {
+        let mark = content_mark(self.key, data);
+        let runs = self.rolled.mark.as_ref() == Some(&mark);
+        let has = match self.live {
+            Some(live) => holds(live, data, &mark),
+            None => runs,
+        };
+        match (has, runs) {
+            (true, true) => self.rolled.generation,
+            (true, false) => self.generation(),
+            (false, _) => self.next_generation(),
+        }
+    }
+
+    /// Returns a generation number that neither the Secret nor the pods have.
+    pub fn next_generation(&self) -> i64 {
+        let largest = self.generation().max(self.rolled.generation);
+        largest.saturating_add(1)
+    }
+
+    /// True if `data` was put into use before: the Secret has this content, or had it before somebody changed or deleted
+    /// the Secret.
+    pub fn is_in_use(&self, data: &Data) -> bool {
+        let mark = content_mark(self.key, data);
+        let recorded = |known: Option<&String>| known == Some(&mark);
+        self.live.is_some_and(|live| {
+            holds(live, data, &mark) || recorded(live.annotations().get(CONTENT))
+        }) || recorded(self.rolled.mark.as_ref())
+    }
+}
+
+/// Returns the keyed fingerprint of the data of a Secret that pods read.
+pub fn content_mark(key: &Key, data: &Data) -> String {
+    let mut content = Vec::new();
+    for (name, value) in data {
+        for part in [name.as_bytes(), value.0.as_slice()] {
+            content.extend_from_slice(part.len().to_string().as_bytes());
+            content.push(b':');
+            content.extend_from_slice(part);
+        }
+    }
+    key.mark("content", &content)
+}
+
+/// True if the Secret has this content, apart from keys that somebody else added. `mark` is the fingerprint of `data`.
+/// Without a fingerprint on the Secret, which earlier operator versions did not write, the data must be equal.
+pub fn holds(secret: &Secret, data: &Data, mark: &str) -> bool {
+    let live = secret.data.as_ref();
+    let has = |(key, value)| live.is_some_and(|live| live.get(key) == Some(value));
+    let as_many = live.map_or(0, Data::len) == data.len();
+    let ours = secret.annotations().get(CONTENT).is_some_and(|m| m == mark);
+    (as_many || ours) && data.iter().all(has)
+}

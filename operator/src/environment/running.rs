@@ -1,0 +1,47 @@
+//! Facts about what runs: they come from the pod template of the release that runs, not from the spec, which may ask for
+//! a release that is held, gated or not made yet. All functions are pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::apps::v1::Deployment;
+use serde_json::Value;
+
+use crate::release::snapshot::{self, Snapshot};
+use crate::release::workload::Workload;
+
+/// Returns the pod template of a Deployment as JSON; `None` if it cannot be serialized, which does not happen.
+pub fn template_of(deployment: &Deployment) -> Option<Value> {
+    let template = &deployment.spec.as_ref()?.template;
+    serde_json::to_value(template).ok()
+}
+
+/// Returns the path at which the pods of `release` answer probes; without a release, that of the pods in the Deployment.
+/// `None` if no template is known.
+pub fn health_path(
+    release: Option<i64>,
+    deployment: Option<&Deployment>,
+    frozen: &BTreeMap<i64, Snapshot>,
+) -> Option<String> {
+    let in_deployment = Workload::of(deployment).release;
+    let number = release.or(in_deployment);
+    let recorded = number.and_then(|n| frozen.get(&n));
+    let recorded = recorded.and_then(|s| snapshot::health_path(&s.frozen.template));
+    recorded.or_else(|| {
+        let deployment = deployment.filter(|_| number == in_deployment)?;
+        snapshot::health_path(&template_of(deployment)?)
+    })
+}
+
+/// Returns the ports at which pods of these releases, and those in the Deployment, listen.
+pub fn ports(
+    releases: impl IntoIterator<Item = i64>,
+    deployment: Option<&Deployment>,
+    frozen: &BTreeMap<i64, Snapshot>,
+) -> BTreeSet<u16> {
+    let recorded = releases
+        .into_iter()
+        .filter_map(|n| frozen.get(&n)?.frozen.port());
+    let live = deployment.and_then(template_of);
+    let live = live.and_then(|template| snapshot::http_port(&template));
+    recorded.chain(live).collect()
+}
