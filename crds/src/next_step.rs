@@ -103,11 +103,9 @@ impl Reason {
                 "Correct the values in the Secrets of config.secretRefs; the message says what fails with them."
             }
             Self::CrashLoop => {
-                "Read the container's log for the cause, then release a corrected image or configuration."
+                "Read the message and the container's log for the cause, then release a corrected image or configuration. If only a Secret was wrong, correct it and set a new rollout.retry."
             }
-            Self::ImagePull => {
-                "Push the image or correct imagePullSecrets, then set a new rollout.retry."
-            }
+            Self::ImagePull => "Push the image, then set a new rollout.retry.",
             Self::ConfigError => "Correct the configuration the message names.",
             Self::ProgressDeadlineExceeded => {
                 "Check the pods' state and log, then release a fix, or raise rollout.progressDeadline and set a new rollout.retry."

@@ -26,6 +26,7 @@ pub mod release;
 pub mod release_changes;
 pub mod requeue;
 pub mod run;
+pub mod scrub;
 pub mod smoke;
 pub mod telemetry;
 pub mod tls;

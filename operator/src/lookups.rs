@@ -113,8 +113,9 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
     }
 }
 
+/// True if a result is younger than `max_age`. One that is as far in the future is old too: the clock was set back.
 fn fresh(asked: Timestamp, max_age: Duration, now: Timestamp) -> bool {
-    SignedDuration::try_from(max_age).is_ok_and(|limit| now.duration_since(asked) < limit)
+    SignedDuration::try_from(max_age).is_ok_and(|limit| now.duration_since(asked).abs() < limit)
 }
 
 fn forget_older_half<K: Clone + Eq + Hash, V>(entries: &mut HashMap<K, Entry<V>>) {

@@ -99,10 +99,8 @@ impl Life {
                     site.behave(BAD, Behaviour::CrashLoop);
                     site.image("staging", BAD);
                 },
-                |site| {
-                    site.behave(SHAKY, Behaviour::RestartsAfterReady(2));
-                    site.image("staging", SHAKY);
-                },
+                |site| site.image("staging", SHAKY),
+                |site| site.behave(SHAKY, Behaviour::RestartsAfterReady(2)),
                 |site| rotate(site, "wrong"),
                 |site| rotate(site, "new"),
             ],

@@ -66,18 +66,19 @@ pub fn last_good(records: &[Record]) -> Option<&Record> {
         .max_by_key(|r| r.number())
 }
 
-/// Returns the Good release whose rollback check is most overdue; `None` if each was checked within the last 24 hours.
-/// Only one release is returned, so that a single reconcile does not check many releases.
+/// Returns a Good release whose rollback check is due; `None` if each was checked within the last 24 hours. Only one
+/// release is returned, so that a single reconcile does not check many releases. If several are due, they take turns by
+/// the minute, so that one whose registry gives no clear answer holds up no other.
 pub fn due_for_check(records: &[Record], now: Timestamp) -> Option<&Record> {
     let checked = |r: &Record| {
         let status = r.status.as_ref()?;
         status.rollback_checked_at.as_ref().map(|t| t.0)
     };
-    let due = |r: &&Record| {
+    let is_due = |r: &&Record| {
         r.good() && checked(r).is_none_or(|at| now.duration_since(at) >= ROLLBACK_CHECK)
     };
-    records
-        .iter()
-        .filter(due)
-        .min_by_key(|r| (checked(r), r.number()))
+    let mut due: Vec<&Record> = records.iter().filter(is_due).collect();
+    due.sort_by_key(|r| (checked(r), r.number()));
+    let minute = usize::try_from(now.as_second().div_euclid(60)).unwrap_or(0);
+    due.get(minute.checked_rem(due.len())?).copied()
 }

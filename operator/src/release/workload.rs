@@ -12,6 +12,7 @@ use serde::Serialize;
 use crokodial_crds::names;
 
 use super::pod_refusal;
+use crate::scrub::Scrubber;
 
 /// State of an environment's Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -127,6 +128,8 @@ pub struct PodView {
     pub exits: i32,
     /// Last exit of the container; `None` if it has not exited.
     pub last_exit: Option<Exit>,
+    /// Last lines of the container's log before its last exit with an error, without secrets; `None` if they are not known.
+    pub log: Option<String>,
     /// Reason why the container is waiting; `None` if it is not waiting.
     pub waiting: Option<Waiting>,
 }
@@ -141,8 +144,8 @@ pub fn has_ended(pod: &Pod) -> bool {
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-/// Exit of a container, as reported by the kubelet. The application's termination message is not read, because it may
-/// contain secrets.
+/// Exit of a container, as reported by the kubelet. It does not contain the application's last words, which may contain
+/// secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Exit {
     /// The process exited with this code. For a container killed by a signal, the code is 128 plus the signal number.
@@ -204,7 +207,15 @@ impl PodView {
         let last = last
             .map(|exit| format!(", last {exit}"))
             .unwrap_or_default();
-        format!("pod {} exited {times}{last}", self.name)
+        let log = self.log_summary();
+        format!("pod {} exited {times}{last}{log}", self.name)
+    }
+
+    /// Returns the last lines of the container's log as the end of a sentence; empty if they are not known.
+    pub fn log_summary(&self) -> String {
+        let log = self.log.as_ref();
+        log.map(|lines| format!("; its log ended with: {lines}"))
+            .unwrap_or_default()
     }
 
     /// Returns true if the pod runs for the first time and was never ready.
@@ -220,6 +231,25 @@ impl PodView {
     /// such a pod does is the release's own doing.
     pub fn in_place(&self) -> bool {
         self.pulled && !self.unschedulable && !self.node_lost && !self.starting()
+    }
+
+    /// Reads the state of a pod like [`Self::of`], and the last lines of its log, as far as the kubelet put them into the
+    /// status. `scrub` removes the secrets of the environment from them.
+    pub fn with_log(pod: &Pod, scrub: &Scrubber) -> Self {
+        let containers = pod
+            .status
+            .iter()
+            .flat_map(|s| s.container_statuses.iter().flatten());
+        let log = containers
+            .filter(|c| c.name == "web")
+            .flat_map(|c| [&c.state, &c.last_state])
+            .find_map(|state| state.as_ref()?.terminated.as_ref())
+            .filter(|end| matches!(Exit::of(end), Exit::Code(code) if code != 0))
+            .and_then(|end| scrub.last_lines(end.message.as_ref()?));
+        Self {
+            log,
+            ..Self::of(pod)
+        }
     }
 
     /// Reads the state of a pod and of its container named `web`. A container without a status counts as not running,
@@ -260,6 +290,7 @@ impl PodView {
             restarts: facts.restarts,
             exits: facts.exits,
             last_exit: facts.last_exit,
+            log: None,
             waiting: facts.waiting,
         }
     }
@@ -346,6 +377,7 @@ impl PodView {
             restarts: 0,
             exits: 0,
             last_exit: None,
+            log: None,
             waiting: None,
         }
     }

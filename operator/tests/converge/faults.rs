@@ -31,6 +31,10 @@ async fn an_image_that_the_registry_says_is_gone_is_rejected() {
     site.behave(NEW, Behaviour::ImagePullBackOff);
     site.image("staging", NEW);
     site.rest("staging").await;
+    assert_eq!(site.condition("staging", "RolledOut"), "Unknown Blocked");
+    // Its word counts once it has lasted.
+    site.advance(60);
+    site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
     assert_eq!(site.reason("staging-2"), "ImagePull");
     assert_last_good_serves(&site);
@@ -39,7 +43,7 @@ async fn an_image_that_the_registry_says_is_gone_is_rejected() {
 #[tokio::test(start_paused = true)]
 async fn an_image_that_cannot_be_pulled_for_other_reasons_only_blocks() {
     let mut site = Site::good().await;
-    site.images.existence(Existence::Unknown);
+    site.images.existence(Existence::Denied);
     site.behave(NEW, Behaviour::ImagePullBackOff);
     site.image("staging", NEW);
     site.rest("staging").await;
@@ -60,7 +64,11 @@ async fn an_image_that_cannot_be_pulled_for_other_reasons_only_blocks() {
 
 #[tokio::test(start_paused = true)]
 async fn a_container_that_cannot_be_built_is_rejected() {
-    let site = rolled(Behaviour::ConfigError).await;
+    let mut site = rolled(Behaviour::ConfigError).await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Candidate"]);
+    assert_eq!(site.condition("staging", "RolledOut"), "Unknown Blocked");
+    site.advance(30);
+    site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
     assert_eq!(site.reason("staging-2"), "ConfigError");
     assert_last_good_serves(&site);
@@ -107,8 +115,11 @@ async fn a_pod_without_a_node_blocks_for_as_long_as_it_takes() {
 
 #[tokio::test(start_paused = true)]
 async fn restarts_in_the_bake_bring_the_last_good_release_back() {
+    let mut site = rolled(Behaviour::Healthy).await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
     // Two pods with two restarts each: four restarts, where three are tolerated.
-    let site = rolled(Behaviour::RestartsAfterReady(2)).await;
+    site.behave(NEW, Behaviour::RestartsAfterReady(2));
+    site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 RolledBack"]);
     assert_last_good_serves(&site);
     assert_eq!(site.condition("staging", "Ready"), "False RolledBack");

@@ -130,8 +130,9 @@ async fn a_failure_that_pauses_puts_nothing_back_until_somebody_decides() {
     site.edit("staging", |spec| {
         spec["rollout"] = json!({"onFailure": "Pause"});
     });
-    site.behave(BAD, Behaviour::RestartsAfterReady(2));
     site.image("staging", BAD);
+    site.rest("staging").await;
+    site.behave(BAD, Behaviour::RestartsAfterReady(2));
     site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 RolledBack"]);
     assert_eq!(site.runs("staging"), "2", "nothing was put back");

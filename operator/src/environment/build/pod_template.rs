@@ -73,6 +73,8 @@ fn container(
             {"secretRef": {"name": names.config_active()}},
         ],
         "resources": effective.resources,
+        // So that the kubelet reports the end of the log of a container that fails.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
             "allowPrivilegeEscalation": false,
             "readOnlyRootFilesystem": true,

@@ -14,6 +14,7 @@ use super::annotations::TRIES_CONFIG;
 use super::objects::component_of;
 use crate::release::machine::{ImageCheck, SmokeVerdict, Trial};
 use crate::release::workload::{Exit, PodView, Waiting, has_ended};
+use crate::scrub::Scrubber;
 use crate::smoke::SmokeResult;
 
 /// Time after which failed smoke checks are repeated. A result gets this old only while something other than the
@@ -69,19 +70,20 @@ pub struct Trials {
 }
 
 impl Trials {
-    /// Collects candidate pods and release phases from all pods of the environment and its release phase Jobs. The
+    /// Collects candidate pods and release phases from all pods of the environment and its release phase Jobs. `scrub`
+    /// removes the secrets of the environment from what containers logged. The
     /// smoke check result is left empty.
-    pub fn of(pods: &[Pod], jobs: &[Job]) -> Self {
+    pub fn of(pods: &[Pod], jobs: &[Job], scrub: &Scrubber) -> Self {
         let of = |component: &'static str| {
             pods.iter()
                 .filter(move |p| component_of(*p) == Some(component))
         };
         let workers: Vec<&Pod> = of(COMPONENT_RELEASE_PHASE).collect();
-        let state = |job: &Job| Some((release_of(job)?, job_state(job, &workers)));
+        let state = |job: &Job| Some((release_of(job)?, job_state(job, &workers, scrub)));
         Self {
             pods: of(COMPONENT_CANDIDATE)
                 .filter(|pod| !has_ended(pod))
-                .map(CandidatePod::of)
+                .map(|pod| CandidatePod::of(pod, scrub))
                 .collect(),
             smoke: None,
             jobs: jobs.iter().filter_map(state).collect(),
@@ -133,9 +135,9 @@ impl Trials {
 }
 
 impl CandidatePod {
-    fn of(pod: &Pod) -> Self {
+    fn of(pod: &Pod, scrub: &Scrubber) -> Self {
         Self {
-            view: PodView::of(pod),
+            view: PodView::with_log(pod, scrub),
             uid: pod.uid().unwrap_or_default(),
             ip: pod.status.as_ref().and_then(|s| s.pod_ip.clone()),
             config: pod
@@ -189,7 +191,7 @@ pub fn release_of(job: &Job) -> Option<i64> {
 
 /// Returns the state of a release phase Job. The conditions of the Job show whether it has ended; its newest pod shows
 /// the cause.
-fn job_state(job: &Job, pods: &[&Pod]) -> ReleaseJobState {
+fn job_state(job: &Job, pods: &[&Pod], scrub: &Scrubber) -> ReleaseJobState {
     let name = job.name_any();
     let uid = job.uid().unwrap_or_default();
     let own = |p: &&&Pod| p.owner_references().iter().any(|o| o.uid == uid);
@@ -204,7 +206,7 @@ fn job_state(job: &Job, pods: &[&Pod]) -> ReleaseJobState {
     if is("Complete") {
         return ReleaseJobState::Succeeded;
     }
-    let view = pod.map(|p| PodView::of(p));
+    let view = pod.map(|p| PodView::with_log(p, scrub));
     if is("Failed") {
         return ended(&name, pod.unwrap_or(&&Pod::default()), view.as_ref());
     }
@@ -258,9 +260,10 @@ fn ended(job: &str, pod: &Pod, view: Option<&PodView>) -> ReleaseJobState {
         (_, Some(_)) if too_long => {
             over(format!("Job {job} got no image in time, and is made anew"))
         }
-        (Some(end), _) => {
+        (Some(end), view) => {
             let end = Exit::of(&end);
-            ReleaseJobState::Failed(format!("the command of Job {job} ended {end}"))
+            let log = view.map(PodView::log_summary).unwrap_or_default();
+            ReleaseJobState::Failed(format!("the command of Job {job} ended {end}{log}"))
         }
         (None, _) => over(format!(
             "the pod of Job {job} is gone, and the Job is made anew"

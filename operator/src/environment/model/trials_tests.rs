@@ -43,7 +43,7 @@ fn state(condition: Option<&str>, status: Option<Value>) -> ReleaseJobState {
         .into_iter()
         .map(|status| pod("p", "release-phase", status))
         .collect();
-    Trials::of(&pods, &[job(condition)]).jobs[&7].clone()
+    Trials::of(&pods, &[job(condition)], &Scrubber::default()).jobs[&7].clone()
 }
 
 fn exited(code: i32, reason: &str) -> Value {
@@ -159,7 +159,7 @@ fn pods_are_told_apart_by_what_they_try() {
         pod("r", COMPONENT_CANDIDATE, ready()),
         config,
     ];
-    let mut trials = Trials::of(&pods, &[]);
+    let mut trials = Trials::of(&pods, &[], &Scrubber::default());
     let names = |views: Vec<PodView>| views.into_iter().map(|v| v.name).collect::<Vec<_>>();
     assert_eq!(names(trials.of_release(7)), ["r"]);
     assert_eq!(names(trials.of_release(8)), Vec::<String>::new());
@@ -184,7 +184,11 @@ fn pods_are_told_apart_by_what_they_try() {
 
 #[test]
 fn only_what_may_change_is_asked_again() {
-    let mut trials = Trials::of(&[pod("r", COMPONENT_CANDIDATE, ready())], &[]);
+    let mut trials = Trials::of(
+        &[pod("r", COMPONENT_CANDIDATE, ready())],
+        &[],
+        &Scrubber::default(),
+    );
     assert_eq!(trials.again(), Some(Duration::from_secs(1)));
     let of = |result| Some(("uid-r".to_owned(), result));
     let message = String::new;

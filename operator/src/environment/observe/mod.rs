@@ -22,6 +22,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 
 use self::releases::Releases;
 use super::effective::Effective;
+use super::model::children::Children;
 use super::model::objects::component_of;
 use super::model::observed::Observed;
 use super::model::owner::Owner;
@@ -31,6 +32,7 @@ use crate::context::Context;
 use crate::kube_io::{IoError, Kind};
 use crate::registry::{RegistryAuth, registry_auth};
 use crate::release::workload::{PodView, has_ended};
+use crate::scrub::Scrubber;
 
 /// Reads the state of the cluster, the image registries and the site. Also starts the smoke checks of a ready candidate
 /// pod, and sets the target of the probes.
@@ -88,14 +90,15 @@ pub async fn observe(
         &auth,
     )
     .await;
+    let scrub = scrubber(&children, mongo_secret.as_ref(), &config_secrets);
     let all: Vec<PodView> = found.iter().map(PodView::of).collect();
     let image_check = external::image_check(ctx, owner, spec, &records, &all, &auth).await;
-    let mut trials = Trials::of(&found, &children.release_jobs);
+    let mut trials = Trials::of(&found, &children.release_jobs, &scrub);
     trials.smoke = trials::smoke(ctx, owner, spec, effective, &trials, &frozen).await;
     let web = found
         .iter()
         .filter(|p| component_of(*p) == Some(COMPONENT_WEB) && !has_ended(p));
-    let pods: Vec<PodView> = web.map(PodView::of).collect();
+    let pods: Vec<PodView> = web.map(|pod| PodView::with_log(pod, &scrub)).collect();
     let kept_image = external::kept_image(ctx, owner, &records, &auth).await;
     let target = probed::target(owner, spec, effective, &children, &pods, &records, &frozen);
     let probes = probed::observe(ctx, owner, target);
@@ -126,6 +129,22 @@ pub async fn observe(
         https,
         probes,
     })
+}
+
+/// Returns a scrubber that removes the values of all Secrets that pods of the environment may read.
+fn scrubber(
+    children: &Children,
+    mongo: Option<&Secret>,
+    config: &BTreeMap<String, Option<Secret>>,
+) -> Scrubber {
+    let copies = [
+        children.mongo_active(),
+        children.config_active(),
+        children.config_candidate(),
+        mongo,
+    ];
+    let given = config.values().map(Option::as_ref);
+    Scrubber::of(copies.into_iter().chain(given).flatten())
 }
 
 type Referenced = (

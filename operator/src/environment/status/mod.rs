@@ -92,6 +92,9 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
             .next
             .into_iter()
             .chain(valid.check.next)
+            .chain(valid.config.next)
+            .chain(step.gate.earliest)
+            .chain(step.waits.as_ref().and_then(|v| v.earliest))
             .min()
             .map(whole_seconds),
         conditions: conditions(facts, &old, generation, now),

@@ -11,6 +11,9 @@ use crate::release::situation::Situation;
 use crate::release::view::View;
 use crate::release::workload::PodView;
 
+/// Maximum length of `status.message` in the schema, in characters.
+const MAX_MESSAGE: usize = 1024;
+
 /// Release in flight, and the data on which its next step depends.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::release) struct InFlight<'a> {
@@ -60,10 +63,10 @@ pub(super) fn block(release: InFlight<'_>, mut status: ReleaseStatus, cause: &st
     StepOutcome::new(status, rollout, None)
 }
 
-/// Sets `reason` and `message` of a status.
+/// Sets `reason` and `message` of a status. A message that is too long for the schema is cut.
 pub(super) fn explain(status: &mut ReleaseStatus, reason: Reason, message: &str) {
     status.reason = Some(reason.as_str().to_owned());
-    status.message = Some(message.to_owned());
+    status.message = Some(message.chars().take(MAX_MESSAGE).collect());
 }
 
 /// Ends a release: sets its final phase, the reason and message, and the time at which it finished.
