@@ -31,4 +31,14 @@ done
 crds=$(render --values "$chart/ci/default-values.yaml" --set crds.install=true)
 [[ $(grep -c '^kind: CustomResourceDefinition$' <<< "$crds") == 2 ]] || fail "crds.install=true must render two CRDs"
 [[ $(grep -cE "helm.sh/resource-policy: \"?keep\"?$" <<< "$crds") == 2 ]] || fail "both CRDs need helm.sh/resource-policy: keep"
+# What a schema cannot say about tenants is refused with its cause.
+refused() {
+  local told
+  told=$(render --values "$chart/ci/default-values.yaml" --set-json "tenants=$1" 2>&1 >/dev/null) && fail "tenants=$1 must be refused"
+  grep -qF "$2" <<< "$told" || fail "tenants=$1 must be refused with '$2', not: $told"
+}
+one='"namespaces":["crokodial-prod"]'
+refused "[{\"name\":\"a\",$one},{\"name\":\"b\",$one}]" "namespace crokodial-prod is in tenant a and in tenant b"
+refused '[{"name":"a","namespaces":["elsewhere"]}]' "namespace elsewhere of tenant a is not in namespaces.watch"
+refused "[{\"name\":\"a\",$one,\"domains\":[\"*.*.test\"]}]" "domains"
 diff -ru rendered "$out" || fail "charts/rendered is stale: run charts/render.sh and commit the difference"

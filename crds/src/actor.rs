@@ -133,6 +133,8 @@ impl Reason {
             | Self::SnapshotInvalid
             | Self::ControllerMissing
             | Self::HostTaken
+            | Self::HostNotAllowed
+            | Self::TooManyEnvironments
             | Self::NameConflict
             | Self::Expired
             | Self::RenewalFailed

@@ -175,6 +175,8 @@ impl ConditionType {
                 R::NotAccepted,
                 R::ControllerMissing,
                 R::HostTaken,
+                R::HostNotAllowed,
+                R::TooManyEnvironments,
                 R::NameConflict,
             ],
             Self::CertificateReady => &[
@@ -184,6 +186,7 @@ impl ConditionType {
                 R::RenewalFailed,
                 R::Expired,
                 R::HostTaken,
+                R::HostNotAllowed,
                 R::ControllerMissing,
             ],
             Self::HttpsForced => &[R::Succeeded, R::ControllerNeedsConfig, R::NotMeasured],

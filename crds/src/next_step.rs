@@ -152,7 +152,13 @@ impl Reason {
                 "Read the controller's log and the Ingress's Events. For a controller that never publishes an address, set route.requireAddress to false."
             }
             Self::HostTaken => {
-                "Choose another domain, or remove this one from the environment the message names."
+                "Choose another domain, or have this one removed from the environment that has it."
+            }
+            Self::HostNotAllowed => {
+                "Add the domain to the tenant in the chart's value tenants, or have another domain chosen."
+            }
+            Self::TooManyEnvironments => {
+                "Raise maxEnvironments in the chart's value tenants, or have an environment deleted."
             }
             Self::NameConflict => "Delete or rename the object the message names.",
             Self::Expired => "Read the message for why the certificate was not renewed.",

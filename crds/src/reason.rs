@@ -247,6 +247,13 @@ pub enum Reason {
     /// The domain is already used by another environment, which keeps it.
     #[strum(props(who = "user"))]
     HostTaken,
+    /// The domain is not among those that the administrator gave the environment's tenant, so the operator makes neither a
+    /// route nor a certificate for it. A route that had the domain before is removed.
+    #[strum(props(who = "cluster administrator"))]
+    HostNotAllowed,
+    /// The tenant has as many environments as the administrator allows. Nothing is created for a newer one.
+    #[strum(props(who = "cluster administrator"))]
+    TooManyEnvironments,
     /// An object with a name that the operator needs already exists, and this operator did not create it.
     #[strum(props(who = "user"))]
     NameConflict,

@@ -16,12 +16,13 @@ use crate::edge::{Edge, PlainHttpAnswer};
 use crate::fingerprint::Key;
 use crate::kube_io::KubeIo;
 use crate::lookups::Lookups;
-use crate::memory::{AppliedCache, PendingWarnings, ResumeTimes};
+use crate::memory::{AppliedCache, ConfirmedHosts, PendingWarnings, ResumeTimes};
 use crate::metrics::Metrics;
 use crate::registry::{Existence, Images, ResolveError};
 use crate::release_changes::ReleaseChanges;
 use crate::requeue::RequeueTrigger;
 use crate::smoke::{Smoke, SmokeResult, SmokeTarget};
+use crate::tenants::Tenants;
 use crate::uptime::Probes;
 
 /// Maximum length of an Event's note in bytes. The API server accepts at most 1024 bytes.
@@ -32,12 +33,22 @@ const MAX_NOTE: usize = 1000;
 pub struct Settings {
     /// Namespaces whose environments the operator reconciles.
     pub watch_namespaces: Vec<String>,
+    /// Named tenants, of which each has some of the watched namespaces.
+    pub tenants: Tenants,
     /// Namespace in which the operator runs and stores its own Secrets.
     pub operator_namespace: String,
     /// True if the operator may read IngressClasses, which requires a ClusterRole.
     pub read_ingress_classes: bool,
     /// Defaults for fields that an environment's spec does not set.
     pub defaults: Defaults,
+}
+
+impl Settings {
+    /// Returns the watched namespaces of the same tenant as `namespace`.
+    pub fn peers<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a str> {
+        let watched = self.watch_namespaces.iter().map(String::as_str);
+        watched.filter(move |other| self.tenants.same(namespace, other))
+    }
 }
 
 /// Cache key of a resolved image: UID of the environment, image reference, value of `rollout.retry`, and hash of the
@@ -93,6 +104,8 @@ pub struct Context {
     pub release_changes: ReleaseChanges,
     /// Cache of server-side apply results. It shows whether a difference is only a value that the API server rewrites.
     pub applied: AppliedCache,
+    /// Hosts that were found to be an environment's.
+    pub confirmed_hosts: ConfirmedHosts,
     /// Warnings whose Events are delayed, because the condition may recover.
     pub warnings: PendingWarnings,
     /// Time at which each environment was last observed as suspended.
@@ -146,6 +159,7 @@ impl Context {
             requeue,
             release_changes: ReleaseChanges::default(),
             applied: AppliedCache::default(),
+            confirmed_hosts: ConfirmedHosts::default(),
             warnings: PendingWarnings::default(),
             resumed: ResumeTimes::default(),
             key: OnceLock::new(),
@@ -169,6 +183,7 @@ impl Context {
     pub fn forget(&self, namespace: &str, name: &str) {
         self.probes.forget(namespace, name);
         self.warnings.forget(namespace, name);
+        self.confirmed_hosts.forget(namespace, name);
     }
 
     /// Publishes an Event about the object `about`. A failure is only logged, because nothing depends on Events.

@@ -29,5 +29,6 @@ pub mod run;
 pub mod scrub;
 pub mod smoke;
 pub mod telemetry;
+pub mod tenants;
 pub mod tls;
 pub mod uptime;

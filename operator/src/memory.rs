@@ -36,6 +36,34 @@ impl AppliedCache {
     }
 }
 
+/// Hosts that were found to be an environment's while its Ingress had them, by namespace and name, with the UID. The
+/// claims of other environments need not be read again for these.
+#[derive(Debug, Default)]
+pub struct ConfirmedHosts(Mutex<HashMap<(String, String), (String, String)>>);
+
+impl ConfirmedHosts {
+    /// Records that `host` is the host of the environment.
+    pub fn confirm(&self, (namespace, name): (&str, &str), uid: &str, host: &str) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = (uid.to_owned(), host.to_owned());
+        known.insert((namespace.to_owned(), name.to_owned()), value);
+    }
+
+    /// True if `host` was recorded last for this environment.
+    pub fn is(&self, (namespace, name): (&str, &str), uid: &str, host: &str) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known
+            .get(&(namespace.to_owned(), name.to_owned()))
+            .is_some_and(|(of, confirmed)| of == uid && confirmed == host)
+    }
+
+    /// Removes the host of a deleted environment.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(&(namespace.to_owned(), name.to_owned()));
+    }
+}
+
 /// Time at which each environment was last observed as suspended, by UID. Deadlines of an environment's releases do not
 /// run while it is suspended.
 #[derive(Debug, Default)]

@@ -164,6 +164,7 @@ async fn context(
     let http = HttpClient::new(guard.clone(), Trust::platform()?);
     let settings = Settings {
         watch_namespaces: config.watch_namespaces.clone(),
+        tenants: config.tenants.clone(),
         operator_namespace: config.operator_namespace.clone(),
         read_ingress_classes: config.allow_ingress_class_read,
         defaults: Defaults {

@@ -63,3 +63,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [events]
   verbs: [get, list, watch]
 {{- end -}}
+
+{{/* The tenants as JSON; nothing when there are none. Fails for what a schema cannot say. */}}
+{{- define "crokodial.tenants" -}}
+{{- $names := dict }}
+{{- $owners := dict }}
+{{- range $tenant := .Values.tenants }}
+  {{- if hasKey $names $tenant.name }}
+    {{- fail (printf "tenants: two tenants have the name %s" $tenant.name) }}
+  {{- end }}
+  {{- $_ := set $names $tenant.name true }}
+  {{- range $tenant.namespaces }}
+    {{- if hasKey $owners . }}
+      {{- fail (printf "tenants: namespace %s is in tenant %s and in tenant %s; leave it in one" . (get $owners .) $tenant.name) }}
+    {{- end }}
+    {{- if not (has . $.Values.namespaces.watch) }}
+      {{- fail (printf "tenants: namespace %s of tenant %s is not in namespaces.watch; add it there" . $tenant.name) }}
+    {{- end }}
+    {{- $_ := set $owners . $tenant.name }}
+  {{- end }}
+{{- end }}
+{{- with .Values.tenants }}{{ toJson . }}{{ end }}
+{{- end }}

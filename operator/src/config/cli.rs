@@ -11,6 +11,7 @@ use super::values::{self, Given};
 use crate::leader::Timing;
 use crate::preflight::PreflightArgs;
 use crate::telemetry::LogFormat;
+use crate::tenants::Tenants;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,6 +94,15 @@ pub struct RunArgs {
         value_parser = values::operator_namespace
     )]
     pub operator_namespace: Option<Given<String>>,
+    /// Tenants as a JSON list of objects with name, namespaces, domains and maxEnvironments, of which the last two are
+    /// optional [default: all watched namespaces are one tenant]
+    #[arg(
+        long,
+        env = "CROKODIAL_TENANTS",
+        value_name = "JSON",
+        value_parser = values::tenants
+    )]
+    pub tenants: Option<Given<Tenants>>,
     /// Ingress class of environments that do not set one [default: the cluster's default class]
     #[arg(
         long,

@@ -34,6 +34,7 @@ fn defaults_are_those_of_the_documentation() {
         Config {
             watch_namespaces: vec!["prod".into(), "staging".into()],
             operator_namespace: "crokodial-system".into(),
+            tenants: Tenants::default(),
             ingress_class: None,
             tls_mode: TlsMode::SelfSigned,
             plain_http_registries: vec![],
@@ -141,6 +142,34 @@ fn all_mistakes_are_named_at_once_with_flag_variable_and_fix() {
     }
     assert!(errors.0.iter().all(|error| !error.fix.is_empty()));
     assert_eq!(errors.0.len(), 11, "{text}");
+}
+
+#[test]
+fn tenants_are_groups_of_watched_namespaces() {
+    let config_of = |json: &str| config(&[&format!("--tenants={json}")]);
+    let good = config_of(r#"[{"name": "a", "namespaces": ["prod"], "domains": ["*.a.test"]}]"#);
+    let tenants = good.unwrap().tenants;
+    assert!(!tenants.same("prod", "staging"));
+    assert!(tenants.hosts("prod").allows("x.a.test"));
+    assert_eq!(config_of("").unwrap().tenants, Tenants::default());
+    for (json, told) in [
+        ("prod", "it is no list of tenants in JSON"),
+        (
+            r#"[{"name": "a", "namespaces": ["elsewhere"]}]"#,
+            "namespace elsewhere of tenant a is not watched",
+        ),
+        (
+            r#"[{"name": "a", "namespaces": ["prod"]}, {"name": "b", "namespaces": ["prod"]}]"#,
+            "namespace prod is in tenant a and in tenant b",
+        ),
+    ] {
+        let text = config_of(json).unwrap_err().to_string();
+        assert!(
+            text.contains("--tenants (or CROKODIAL_TENANTS): "),
+            "{text}"
+        );
+        assert!(text.contains(told), "{text}");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ use tracing_subscriber::EnvFilter;
 use self::syntax::is_dns_subdomain;
 use crate::leader::Timing;
 use crate::telemetry::LogFormat;
+use crate::tenants::Tenants;
 
 /// Default duration of the leader election Lease: 5 s.
 const DEFAULT_LEASE: Timing = Timing { seconds: 5 };
@@ -42,6 +43,8 @@ pub struct Config {
     pub watch_namespaces: Vec<String>,
     /// Namespace in which the operator runs.
     pub operator_namespace: String,
+    /// Named tenants. All their namespaces are watched.
+    pub tenants: Tenants,
     /// Ingress class for environments that do not set one; `None` selects the cluster's default class.
     pub ingress_class: Option<String>,
     /// TLS mode for environments that do not set one.
@@ -120,6 +123,7 @@ impl Config {
                 &args.operator_namespace,
                 values::OPERATOR_NAMESPACE_FIX,
             ),
+            tenants: check.optional("tenants", &args.tenants).unwrap_or_default(),
             ingress_class: check.optional("ingress_class", &args.ingress_class),
             tls_mode: check
                 .optional("tls_mode", &args.tls_mode)
@@ -152,6 +156,9 @@ impl Config {
                 .optional("log_level", &args.log_level)
                 .unwrap_or_else(|| DEFAULT_LOG_LEVEL.to_owned()),
         };
+        for problem in config.tenants.unwatched(&config.watch_namespaces) {
+            check.report("tenants", &problem, values::TENANTS_FIX);
+        }
         if check.errors.is_empty() {
             Ok(config)
         } else {

@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use super::syntax::{is_dns_label, is_dns_subdomain, is_host_port};
 use crate::leader::Timing;
 use crate::telemetry::LogFormat;
+use crate::tenants::Tenants;
 
 /// Parsed value of a flag, or the errors in it. `Ok(None)` is an empty value, which counts as unset because the Helm
 /// chart renders unset values as empty strings.
@@ -52,6 +53,23 @@ pub fn namespaces(text: &str) -> Parsed<Vec<String>> {
 /// Parses the name of the operator's namespace.
 pub fn operator_namespace(text: &str) -> Parsed<String> {
     named(text, OPERATOR_NAMESPACE_FIX, "namespace name", is_dns_label)
+}
+
+/// Advice for an invalid value of the flag that [`tenants`] parses.
+pub const TENANTS_FIX: &str = "give a JSON list such as [{\"name\":\"acme\",\"namespaces\":[\"acme-prod\"],\"domains\":[\"*.acme.com\"]}], with watched namespaces";
+
+/// Parses the JSON list of tenants. An empty list counts as unset.
+pub fn tenants(text: &str) -> Parsed<Tenants> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(Ok(None));
+    }
+    Ok(Tenants::parse(text)
+        .map(Some)
+        .map_err(|problems| InvalidValue {
+            problems,
+            fix: TENANTS_FIX,
+        }))
 }
 
 /// Parses the name of an ingress class.

@@ -1,7 +1,7 @@
 //! Issues the certificate of an environment from the operator's own certificate authority (CA). The functions are pure,
 //! except that new keys are random.
 //!
-//! The CA is stored in the Secret `crokodial-ca` in the operator's namespace. Browsers do not trust this CA unless a
+//! Each tenant has a CA of its own (see [`crate::tenants`]), stored in a Secret in the operator's namespace. Browsers do not trust this CA unless a
 //! user installs it. The CA is meant for staging, for clusters behind another proxy, and for the time until a public
 //! issuer is set up.
 //!
@@ -26,22 +26,28 @@ use super::model::observed::Observed;
 use super::validate::Valid;
 use crate::tls::{self, Ca, CertInfo, LeafPem, TlsError};
 
-/// Name of the Secret with the CA's certificate and private key.
-pub const CA_SECRET: &str = "crokodial-ca";
-
-/// Failure to issue a certificate.
+/// Failure to issue a certificate, with the name of the Secret of the CA.
 #[derive(Debug, thiserror::Error)]
 enum IssueError {
     /// The CA cannot be generated or used, or issuing the certificate failed.
     #[error(
-        "secret {CA_SECRET} in the operator's namespace: {0}. Restore it, or delete it to have a new authority made"
+        "secret {0} in the operator's namespace: {1}. Restore it, or delete it to have a new authority made"
     )]
-    Tls(#[from] TlsError),
+    Tls(String, TlsError),
     /// The CA's Secret does not contain this data key, or its value is not text.
     #[error(
-        "secret {CA_SECRET} in the operator's namespace has no {0}. Restore it, or delete it to have a new authority made"
+        "secret {0} in the operator's namespace has no {1}. Restore it, or delete it to have a new authority made"
     )]
-    Incomplete(&'static str),
+    Incomplete(String, &'static str),
+}
+
+/// Certificate authority (CA) of a tenant.
+#[derive(Debug)]
+pub struct Authority {
+    /// Name of the Secret, in the operator's namespace, in which it is stored.
+    pub secret: String,
+    /// Certificate and private key.
+    pub ca: Ca,
 }
 
 /// Result of planning the certificate: what to report and what to write.
@@ -53,7 +59,7 @@ pub struct Certificate {
     /// Data to write to the Secret `<env>-tls`, newly issued or unchanged. `None` leaves the Secret as it is.
     pub data: Option<Data>,
     /// New CA that must be stored; `None` if there is none to store.
-    pub new_authority: Option<Ca>,
+    pub new_authority: Option<Authority>,
 }
 
 /// Prints only the finding, because the other fields include private keys.
@@ -84,14 +90,14 @@ pub fn plan(
             };
             let host: DnsName = routed.name().parse()?;
             let live = Live::of(observed.children.certificate());
-            let stored = observed.authority.as_ref();
+            let (secret, stored) = (&observed.tenancy.ca_secret, observed.authority.as_ref());
             if let Routed::Before(_) = routed
-                && !live.was_issued(&host, stored)
+                && !live.was_issued(&host, secret, stored)
             {
                 return Ok(without_host(spec, effective, valid));
             }
             let withheld = effective.suspended() || valid.conflict.is_some();
-            Ok(self_signed(stored, &host, live, withheld, now))
+            Ok(self_signed(secret, stored, &host, live, withheld, now))
         }
     }
 }
@@ -169,33 +175,39 @@ impl Live {
     /// True if this CA issued the stored certificate for exactly this host, and the Secret has its private key. Validity
     /// times are not checked. Somebody else can put neither such a certificate nor such an Ingress into the namespace
     /// and have it renewed, because the private key is only known where the certificate was issued.
-    fn was_issued(&self, host: &DnsName, stored: Option<&Secret>) -> bool {
-        let ca = stored.and_then(|secret| read(secret).ok());
-        let (Some(info), Some(key), Some(ca)) = (&self.info, &self.key, ca) else {
+    fn was_issued(&self, host: &DnsName, name: &str, stored: Option<&Secret>) -> bool {
+        let authority = stored.and_then(|secret| read(name, secret).ok());
+        let (Some(info), Some(key), Some(authority)) = (&self.info, &self.key, authority) else {
             return false;
         };
-        info.hosts == [host.as_str()] && info.signed_by(&ca) && info.matches_key(key)
+        info.hosts == [host.as_str()] && info.signed_by(&authority.ca) && info.matches_key(key)
     }
 }
 
 /// Plans a certificate from the stored CA, or from a new CA if none is stored.
 fn self_signed(
+    name: &str,
     stored: Option<&Secret>,
     host: &DnsName,
     live: Live,
     withheld: bool,
     now: Timestamp,
 ) -> Certificate {
+    let failure = |error| IssueError::Tls(name.to_owned(), error);
     let authority = match stored {
-        Some(secret) => read(secret),
-        None => Ca::generate(now).map_err(IssueError::from),
+        Some(secret) => read(name, secret),
+        None => Ca::generate(now).map_err(failure).map(|ca| Authority {
+            secret: name.to_owned(),
+            ca,
+        }),
     };
-    let ca = match authority {
-        Ok(ca) => ca,
+    let authority = match authority {
+        Ok(authority) => authority,
         Err(error) => return failed(&error.to_string(), live, now),
     };
-    if live.is_good(host, &ca, now) {
-        let (finding, status) = in_force(live.info.as_ref(), &ca, now);
+    let ca = &authority.ca;
+    if live.is_good(host, ca, now) {
+        let (finding, status) = in_force(live.info.as_ref(), &authority, now);
         return Certificate {
             finding,
             status,
@@ -207,21 +219,21 @@ fn self_signed(
     let inspected = issued.and_then(|leaf| Ok((tls::inspect(&leaf.cert_chain)?, leaf)));
     let (info, leaf) = match inspected {
         Ok(issued) => issued,
-        Err(error) => return failed(&IssueError::from(error).to_string(), live, now),
+        Err(error) => return failed(&failure(error).to_string(), live, now),
     };
-    let data = Some(content(&leaf, &ca));
+    let data = Some(content(&leaf, ca));
     if withheld {
         return Certificate {
             data,
-            ..due(live, &ca, now)
+            ..due(live, &authority, now)
         };
     }
-    let (finding, status) = in_force(Some(&info), &ca, now);
+    let (finding, status) = in_force(Some(&info), &authority, now);
     Certificate {
         finding,
         status,
         data,
-        new_authority: stored.is_none().then_some(ca),
+        new_authority: stored.is_none().then_some(authority),
     }
 }
 
@@ -230,7 +242,7 @@ fn self_signed(
 /// False, so that no warning Event is published.
 ///
 /// The caller adds a newly issued certificate to the result. It is used only for `status.plan` and never written.
-fn due(live: Live, ca: &Ca, now: Timestamp) -> Certificate {
+fn due(live: Live, authority: &Authority, now: Timestamp) -> Certificate {
     if live.usable(now).is_none() {
         let cause = "a certificate is due, and none is written while the environment is suspended or a name is taken";
         let missing = !live.has_chain;
@@ -240,7 +252,7 @@ fn due(live: Live, ca: &Ca, now: Timestamp) -> Certificate {
         }
         return certificate;
     }
-    let (finding, status) = in_force(live.info.as_ref(), ca, now);
+    let (finding, status) = in_force(live.info.as_ref(), authority, now);
     Certificate {
         finding,
         status,
@@ -287,22 +299,21 @@ fn routed_host<'a>(
     match effective.route {
         RouteKind::None => None,
         RouteKind::Ingress if valid.route.write => Some(Routed::Now(&spec.domain)),
+        // The host of the Ingress that exists is not, or no longer, this environment's.
+        RouteKind::Ingress if valid.withdraw_route => None,
         RouteKind::Ingress => {
             let live = observed.children.ingress().and_then(first_host);
-            // The domain of the spec belongs to somebody else, although the Ingress has it.
-            live.filter(|host| {
-                *host != spec.domain || valid.route.finding.reason == Reason::ControllerMissing
-            })
-            .map(Routed::Before)
+            live.map(Routed::Before)
         }
     }
 }
 
 fn in_force(
     info: Option<&CertInfo>,
-    ca: &Ca,
+    authority: &Authority,
     now: Timestamp,
 ) -> (Finding, Option<CertificateStatus>) {
+    let Authority { secret, ca } = authority;
     let status = info.map(|info| CertificateStatus {
         not_after: Some(whole_seconds(info.not_after)),
         issuer: Some(info.issuer.clone()),
@@ -321,7 +332,7 @@ fn in_force(
         // trust this one.
         let end = whole_seconds(ca.info().not_after).0;
         let what = format!(
-            "the certificate is valid{until}, and no later than its authority, secret {CA_SECRET}, which ends {end}"
+            "the certificate is valid{until}, and no later than its authority, secret {secret}, which ends {end}"
         );
         Finding::yes(Reason::AuthorityExpiring, what)
     };
@@ -347,10 +358,15 @@ fn failed(cause: &str, live: Live, now: Timestamp) -> Certificate {
     }
 }
 
-fn read(secret: &Secret) -> Result<Ca, IssueError> {
-    let certificate = text(secret, "tls.crt").ok_or(IssueError::Incomplete("tls.crt"))?;
-    let key = text(secret, "tls.key").ok_or(IssueError::Incomplete("tls.key"))?;
-    Ok(Ca::from_pem(&certificate, &key)?)
+fn read(name: &str, secret: &Secret) -> Result<Authority, IssueError> {
+    let missing = |key| IssueError::Incomplete(name.to_owned(), key);
+    let certificate = text(secret, "tls.crt").ok_or_else(|| missing("tls.crt"))?;
+    let key = text(secret, "tls.key").ok_or_else(|| missing("tls.key"))?;
+    let ca = Ca::from_pem(&certificate, &key);
+    Ok(Authority {
+        secret: name.to_owned(),
+        ca: ca.map_err(|error| IssueError::Tls(name.to_owned(), error))?,
+    })
 }
 
 fn text(secret: &Secret, key: &str) -> Option<String> {

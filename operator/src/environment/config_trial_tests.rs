@@ -10,6 +10,7 @@ use crate::environment::model::children::{ChildKind, Children};
 use crate::environment::model::class::Class;
 use crate::environment::model::image::Image;
 use crate::environment::model::owner::Owner;
+use crate::environment::model::tenancy::Tenancy;
 use crate::environment::model::trials::{CandidatePod, Trials};
 use crate::fingerprint::Key;
 use crate::release::snapshot::{Frozen, Snapshot};
@@ -119,6 +120,7 @@ fn seen(given: &str) -> Observed {
         promotion: None,
         image_check: ImageCheck::Unknown,
         kept_image: None,
+        tenancy: Tenancy::default(),
         class: Class::Unknown,
         claims: Vec::new(),
         https: None,

@@ -1,6 +1,12 @@
 //! Decides which environment gets a host name that several environments claim. All functions are pure.
 
+use crokodial_crds::Reason;
 use jiff::Timestamp;
+use k8s_openapi::api::networking::v1::Ingress;
+
+use super::finding::Finding;
+use super::model::objects::{carries, hosts_of};
+use crate::tenants::HostRule;
 
 /// One environment's claim to a host name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,19 +19,43 @@ pub struct Claim {
     pub created: Option<Timestamp>,
     /// True if the environment's Ingress already has a rule for the host.
     pub routed: bool,
+    /// True if the operator has found, since it started, that the host is this environment's, and the environment's Ingress
+    /// still has a rule for it.
+    pub confirmed: bool,
+    /// True if the environment belongs to the tenant for which the claims were read. The names of others are not told.
+    pub same_tenant: bool,
 }
 
 /// Returns the claim that gets the host; `None` if there is no claim. Environments whose Ingress already has the host
-/// come first, then older environments. Ties are broken by namespace and name.
+/// come first, before all the one whose claim was confirmed, then older environments. Ties are broken by namespace and
+/// name. If two wrote their Ingresses at the same time, one of them is thus confirmed, and the other one withdraws.
 pub fn keeper(claims: &[Claim]) -> Option<&Claim> {
     claims.iter().min_by_key(|c| {
         (
+            !c.confirmed,
             !c.routed,
             c.created.unwrap_or(Timestamp::MAX),
             &c.namespace,
             &c.name,
         )
     })
+}
+
+/// Returns the finding for an environment that may not use its domain according to `rule`.
+pub fn not_allowed(domain: &str, rule: &HostRule) -> Finding {
+    let what = match rule.domains() {
+        Some(domains) => format!(
+            "{domain} is not among the domains of this namespace's tenant, which are {domains}"
+        ),
+        None => format!("{domain} is reserved for another tenant"),
+    };
+    Finding::no(Reason::HostNotAllowed, what)
+}
+
+/// True if an Ingress that exists must be removed: it has a host that `rule` does not allow, or it has `domain`, which is
+/// `taken` by another environment. The latter happens if two environments wrote their Ingresses at the same time.
+pub fn withdraws(live: &Ingress, domain: &str, taken: bool, rule: &HostRule) -> bool {
+    (taken && carries(live, domain)) || hosts_of(live).any(|host| !rule.allows(host))
 }
 
 #[cfg(test)]
@@ -39,7 +69,21 @@ mod tests {
             name: name.to_owned(),
             created,
             routed,
+            confirmed: false,
+            same_tenant: true,
         }
+    }
+
+    #[test]
+    fn of_two_that_have_the_host_the_confirmed_one_keeps_it_else_the_older() {
+        let (old, young) = (claim("old", 9, true), claim("young", 1, true));
+        let keeps = |claims: &[Claim]| keeper(claims).map(|c| c.name.clone());
+        assert_eq!(keeps(&[young.clone(), old.clone()]).as_deref(), Some("old"));
+        let young = Claim {
+            confirmed: true,
+            ..young
+        };
+        assert_eq!(keeps(&[old, young]).as_deref(), Some("young"));
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Isolation {
             ),
             None => Finding::yes(
                 Reason::Succeeded,
-                "no environment of the other stage in the watched namespaces uses this database",
+                "no environment of the other stage that it is compared with uses this database",
             ),
         }
     }

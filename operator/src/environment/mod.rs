@@ -12,6 +12,7 @@ pub mod controller;
 pub mod credential_check;
 pub mod credentials;
 pub mod decide;
+pub mod edge_findings;
 pub mod effective;
 pub mod error;
 pub mod finding;

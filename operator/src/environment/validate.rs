@@ -10,6 +10,7 @@ use super::config_trial::{self, ConfigTrial, TrialClock};
 use super::credential_check::plan::{self, CheckPlan};
 use super::credential_check::{self, CredentialState};
 use super::credentials::{self, Active};
+use super::edge_findings;
 use super::effective::Effective;
 use super::finding::Finding;
 use super::hosts;
@@ -20,7 +21,6 @@ use super::model::objects::{carries, published_address};
 use super::model::observed::Observed;
 use super::model::owner::Owner;
 use super::pod_secret::RolledContent;
-use crate::edge::PlainHttpAnswer;
 use crate::release::inputs;
 use crate::release::machine::Wanted;
 
@@ -45,11 +45,14 @@ pub struct Valid {
     pub config: ConfigTrial,
     /// State of the Ingress of the site.
     pub route: Route,
+    /// True if the Ingress that exists must be removed, because it has a host that another environment has, or that the
+    /// tenant may not use.
+    pub withdraw_route: bool,
     /// Finding for condition `HttpsForced`; `None` if HTTP need not redirect to HTTPS.
     pub https: Option<Finding>,
     /// Finding about objects that have the name of one of the environment's child objects but not the operator's
-    /// labels. While it is set, the operator creates, changes and deletes nothing of the environment, except its
-    /// status.
+    /// labels, or about too many environments of the tenant. While it is set, the operator creates, changes and deletes
+    /// nothing of the environment, except its status.
     pub conflict: Option<Finding>,
 }
 
@@ -76,6 +79,7 @@ pub fn validate(
     let check = planned(spec, effective, observed, clock.now);
     let mut mongo = check.active.clone();
     observed.isolation.label_database(&mut mongo);
+    let route = route(owner, spec, effective, observed);
     Valid {
         image: image::finding(&observed.image, &observed.image_name),
         wanted,
@@ -85,9 +89,14 @@ pub fn validate(
         mongo,
         check,
         config,
-        route: route(owner, spec, effective, observed),
-        https: https(effective, observed),
-        conflict: conflict(owner, &observed.children),
+        withdraw_route: !route.write
+            && observed.children.ingress().is_some_and(|ingress| {
+                let taken = route.finding.reason == Reason::HostTaken;
+                hosts::withdraws(ingress, &spec.domain, taken, &observed.tenancy.hosts)
+            }),
+        route,
+        https: edge_findings::https(effective, observed),
+        conflict: beyond_limit(observed).or_else(|| conflict(owner, &observed.children)),
     }
 }
 
@@ -226,6 +235,12 @@ fn ingress(
     effective: &Effective,
     observed: &Observed,
 ) -> Route {
+    if !observed.tenancy.hosts.allows(&spec.domain) {
+        return Route {
+            finding: hosts::not_allowed(&spec.domain, &observed.tenancy.hosts),
+            write: false,
+        };
+    }
     if let Class::Missing(name) = &observed.class {
         let what = match name {
             Some(name) => format!("there is no IngressClass {name}"),
@@ -240,10 +255,14 @@ fn ingress(
     if let Some(other) =
         keeper.filter(|c| c.namespace != owner.namespace || c.name != owner.name.as_str())
     {
-        let what = format!(
-            "{} is the domain of environment {}/{}",
-            spec.domain, other.namespace, other.name
-        );
+        let what = if other.same_tenant {
+            format!(
+                "{} is the domain of environment {}/{}",
+                spec.domain, other.namespace, other.name
+            )
+        } else {
+            format!("{} is the domain of another environment", spec.domain)
+        };
         return Route {
             finding: Finding::no(Reason::HostTaken, what),
             write: false,
@@ -269,7 +288,7 @@ fn ingress(
             Reason::NotAccepted,
             format!(
                 "the Ingress controller has published no address for the Ingress yet{}",
-                how_to_publish(&observed.class)
+                edge_findings::how_to_publish(&observed.class)
             ),
         ),
     };
@@ -279,65 +298,13 @@ fn ingress(
     }
 }
 
-fn https(effective: &Effective, observed: &Observed) -> Option<Finding> {
-    let routed = match effective.route {
-        RouteKind::Ingress => true,
-        RouteKind::None => false,
-    };
-    if !effective.force_https || !routed {
-        return None;
-    }
-    Some(match &observed.https {
-        None => Finding::unknown(
-            Reason::NotMeasured,
-            "no address is published yet to send a request to",
-        ),
-        Some(PlainHttpAnswer::Redirects { .. }) => Finding::yes(
-            Reason::Succeeded,
-            "a request by http was redirected to https",
-        ),
-        Some(PlainHttpAnswer::DoesNotRedirect { status }) => {
-            let how = how_to_redirect(&observed.class);
-            let what = format!(
-                "a request by http was answered with {status} instead of a redirect; {how}"
-            );
-            Finding::no(Reason::ControllerNeedsConfig, what)
-        }
-        Some(PlainHttpAnswer::Unreachable { .. }) => Finding::unknown(
-            Reason::NotMeasured,
-            "no answer to a request by http at the published address",
-        ),
-    })
-}
-
-/// Returns the setting by which the Ingress controller of this class publishes its address, as the end of a sentence;
-/// empty for a controller whose default is to publish it, or that is not known.
-fn how_to_publish(class: &Class) -> &'static str {
-    match class {
-        Class::Known(controller) if controller.starts_with("traefik.io/") => {
-            "; Traefik does with providers.kubernetesIngress.publishedService.enabled=true in its chart"
-        }
-        Class::Known(controller) if controller.starts_with("nginx.org/") => {
-            "; NGINX Ingress Controller does with -report-ingress-status and -external-service"
-        }
-        Class::Known(controller) if controller.starts_with("haproxy.org/") => {
-            "; HAProxy does with --publish-service"
-        }
-        _ => "",
-    }
-}
-
-/// Returns advice on how to make the Ingress controller of this class redirect to HTTPS.
-fn how_to_redirect(class: &Class) -> &'static str {
-    match class {
-        Class::Known(controller) if controller.starts_with("traefik.io/") => {
-            "Traefik redirects at its entry point: entryPoints.web.http.redirections.entryPoint.to=websecure"
-        }
-        Class::Known(controller) if controller.contains("nginx") => {
-            "ingress-nginx redirects by its ConfigMap: force-ssl-redirect: \"true\""
-        }
-        _ => "see its documentation for redirecting http to https",
-    }
+/// Returns a finding if the tenant has too many environments and this one is new.
+fn beyond_limit(observed: &Observed) -> Option<Finding> {
+    let limit = observed.tenancy.refused_by_limit?;
+    let what = format!(
+        "the tenant of this namespace may have {limit} environments, and as many older ones exist; nothing was created"
+    );
+    Some(Finding::no(Reason::TooManyEnvironments, what))
 }
 
 /// Returns a finding about objects that have the name of one of the environment's child objects but not the operator's

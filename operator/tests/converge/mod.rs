@@ -18,3 +18,4 @@ mod releases;
 mod routes;
 mod snapshots;
 mod stages_apart;
+mod tenants;

@@ -11,6 +11,7 @@ use crokodial_operator::environment::{self, Error};
 use crokodial_operator::kube_io::KubeIo;
 use crokodial_operator::metrics::Metrics;
 use crokodial_operator::requeue::RequeueTrigger;
+use crokodial_operator::tenants::Tenants;
 use crokodial_operator::uptime::Probes as _;
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
@@ -137,6 +138,13 @@ impl Site {
             &self.smoke,
             &self.time,
         );
+    }
+
+    /// Restarts the operator with these tenants, written as in its configuration.
+    pub fn restart_with_tenants(&mut self, list: &Value) {
+        self.restart();
+        let context = Arc::get_mut(&mut self.ctx).unwrap();
+        context.settings.tenants = Tenants::parse(&list.to_string()).unwrap();
     }
 
     /// Creates the context of another operator in the same cluster, which uses the API client `io`.
@@ -301,6 +309,7 @@ fn context_with(
 ) -> Arc<Context> {
     let settings = Settings {
         watch_namespaces: vec![NS.to_owned(), LIVE.to_owned()],
+        tenants: Tenants::default(),
         operator_namespace: SYSTEM.to_owned(),
         read_ingress_classes: true,
         defaults: Defaults {

@@ -173,6 +173,16 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
         &["kubectl get ingress -A"],
     ),
     (
+        &[Reason::HostNotAllowed],
+        "The domain is misspelt, or the tenant's list in the chart's value tenants was narrowed. A list reserves its domains: tenants without a list cannot use them.",
+        &["helm -n crokodial-system get values crokodial"],
+    ),
+    (
+        &[Reason::TooManyEnvironments],
+        "The limit of the tenant is reached. Environments that ran before are not touched; the oldest of the new ones is next.",
+        &["kubectl get cenv -A --sort-by=.metadata.creationTimestamp"],
+    ),
+    (
         &[Reason::NameConflict],
         "Something else created an object with a name that this environment needs. The operator did not change it.",
         &["kubectl -n $NS get deploy,svc,ingress,secret,networkpolicy,pdb,sa"],

@@ -3,32 +3,37 @@
 
 use crokodial_crds::CrokodialEnvironment;
 use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
 use kube::runtime::events::EventType;
 
 use crate::context::Context;
 use crate::environment::build::authority::{ca_secret, key_secret};
-use crate::environment::certificate::{CA_SECRET, Certificate};
+use crate::environment::certificate::{Authority, Certificate};
 use crate::environment::credentials::Data;
 use crate::environment::isolation::KEY_SECRET;
 use crate::environment::model::children::Children;
 use crate::fingerprint::NewKey;
 use crate::kube_io::IoError;
-use crate::tls::Ca;
 
 /// Stores the HMAC key for fingerprints and the certificate authority (CA) if they are new. It must be the first write
 /// of a reconcile: fingerprints and certificates may only be written after the new key or CA that made them is stored.
 pub async fn create(
     ctx: &Context,
     new_key: Option<&NewKey>,
-    new_authority: Option<&Ca>,
+    new_authority: Option<&Authority>,
 ) -> Result<(), IoError> {
     let namespace = ctx.settings.operator_namespace.as_str();
     if let Some(key) = new_key {
         store(ctx, KEY_SECRET, &key_secret(key, namespace)).await?;
         ctx.key.get_or_init(|| key.key());
     }
-    if let Some(ca) = new_authority {
-        store(ctx, CA_SECRET, &ca_secret(ca, namespace)).await?;
+    if let Some(authority) = new_authority {
+        store(
+            ctx,
+            &authority.secret,
+            &ca_secret(&authority.secret, &authority.ca, namespace),
+        )
+        .await?;
     }
     Ok(())
 }
@@ -48,8 +53,11 @@ pub async fn report_change(
         return;
     }
     let note = format!(
-        "the certificate is issued by another authority than before: secret {CA_SECRET} in namespace {} was replaced, \
+        "the certificate is issued by another authority than before: secret {} in namespace {} was replaced, \
          and whoever trusted the old authority must trust the new one",
+        ctx.settings
+            .tenants
+            .ca_secret(&environment.namespace().unwrap_or_default()),
         ctx.settings.operator_namespace
     );
     ctx.event(environment, EventType::Warning, "AuthorityReplaced", &note)

@@ -7,16 +7,15 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::environment::certificate::CA_SECRET;
 use crate::environment::isolation::{KEY_DATA, KEY_SECRET};
 use crate::fingerprint::NewKey;
 use crate::tls::Ca;
 
-/// Builds the TLS Secret with the certificate and private key of the certificate authority (CA).
-pub fn ca_secret(ca: &Ca, namespace: &str) -> Secret {
+/// Builds the TLS Secret `secret` with the certificate and private key of the certificate authority (CA).
+pub fn ca_secret(secret: &str, ca: &Ca, namespace: &str) -> Secret {
     let pem = |text: &str| ByteString(text.as_bytes().to_vec());
     Secret {
-        metadata: metadata(CA_SECRET, namespace),
+        metadata: metadata(secret, namespace),
         type_: Some("kubernetes.io/tls".to_owned()),
         data: Some(BTreeMap::from([
             ("tls.crt".to_owned(), pem(ca.cert_pem())),

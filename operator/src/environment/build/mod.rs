@@ -252,6 +252,7 @@ fn ingress(plan: Plan<'_>) -> Child {
     } = plan;
     match effective.route {
         RouteKind::None => Child::Remove,
+        RouteKind::Ingress if valid.withdraw_route => Child::Remove,
         RouteKind::Ingress if !valid.route.write => Child::Keep,
         RouteKind::Ingress => Child::Apply(route::ingress(
             owner,

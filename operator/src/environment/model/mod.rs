@@ -9,4 +9,5 @@ pub mod observed;
 pub mod owned_fields;
 pub mod owner;
 pub mod promotion;
+pub mod tenancy;
 pub mod trials;

@@ -9,20 +9,21 @@ pub fn component_of(object: &impl ResourceExt) -> Option<&str> {
     object.labels().get(LABEL_COMPONENT).map(String::as_str)
 }
 
+/// Returns the hosts in the rules of an Ingress.
+pub fn hosts_of(ingress: &Ingress) -> impl Iterator<Item = &str> {
+    let rules = ingress.spec.as_ref().and_then(|s| s.rules.as_deref());
+    let rules = rules.unwrap_or_default().iter();
+    rules.filter_map(|r| r.host.as_deref())
+}
+
 /// True if the Ingress has a rule for the host.
 pub fn carries(ingress: &Ingress, host: &str) -> bool {
-    let rules = ingress
-        .spec
-        .as_ref()
-        .and_then(|s| s.rules.as_deref())
-        .unwrap_or_default();
-    rules.iter().any(|r| r.host.as_deref() == Some(host))
+    hosts_of(ingress).any(|found| found == host)
 }
 
 /// Returns the first host in the rules of an Ingress; `None` if no rule has a host.
 pub fn first_host(ingress: &Ingress) -> Option<&str> {
-    let rules = ingress.spec.as_ref()?.rules.as_deref()?;
-    rules.iter().find_map(|r| r.host.as_deref())
+    hosts_of(ingress).next()
 }
 
 /// Returns the first address in the status of an Ingress: an IP address or a host name. `None` if the Ingress

@@ -10,6 +10,7 @@ use super::children::Children;
 use super::class::Class;
 use super::image::Image;
 use super::promotion::Promotion;
+use super::tenancy::Tenancy;
 use super::trials::Trials;
 use crate::edge::PlainHttpAnswer;
 use crate::environment::credential_check::attempt::Attempt;
@@ -73,7 +74,9 @@ pub struct Observed {
     pub kept_image: Option<(i64, Existence)>,
     /// State of the IngressClass that the Ingress uses.
     pub class: Class,
-    /// Environments that claim the domain; empty while this environment's Ingress already has a rule for the domain.
+    /// What the tenant of the environment allows it.
+    pub tenancy: Tenancy,
+    /// Environments that claim the domain; empty while it is known that the domain is this environment's.
     pub claims: Vec<Claim>,
     /// Answer to a plain HTTP request to the domain; `None` if there is no answer yet or no redirect to HTTPS is
     /// required.

@@ -4,20 +4,25 @@
 use k8s_openapi::api::core::v1::Secret;
 
 use crate::context::Context;
-use crate::environment::certificate::CA_SECRET;
 use crate::environment::effective::Effective;
 use crate::environment::isolation::{KEY_SECRET, stored_key};
+use crate::environment::model::owner::Owner;
 use crate::fingerprint::{Key, NewKey};
 use crate::kube_io::IoError;
 use crokodial_crds::TlsMode;
 
-/// Reads the Secret of the certificate authority; `None` if it does not exist or no certificate is wanted.
-pub(super) async fn read(ctx: &Context, effective: &Effective) -> Result<Option<Secret>, IoError> {
+/// Reads the Secret of the certificate authority of the environment's tenant; `None` if it does not exist or no certificate is wanted.
+pub(super) async fn read(
+    ctx: &Context,
+    owner: &Owner,
+    effective: &Effective,
+) -> Result<Option<Secret>, IoError> {
     match effective.tls_mode {
         TlsMode::None => Ok(None),
         TlsMode::SelfSigned => {
             let namespace = ctx.settings.operator_namespace.as_str();
-            ctx.io.get(namespace, CA_SECRET).await
+            let name = ctx.settings.tenants.ca_secret(&owner.namespace);
+            ctx.io.get(namespace, &name).await
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Reads the annotations of `<env>-mongo-active` and `<env>-config-active` of other environments. Only metadata is
-//! requested, never values.
+//! Reads the annotations of `<env>-mongo-active` and `<env>-config-active` of other environments of the same tenant. Only
+//! metadata is requested, never values.
 
 use crokodial_crds::Stage;
 use crokodial_crds::names::{LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY};
@@ -15,7 +15,7 @@ use crate::environment::model::owner::Owner;
 use crate::fingerprint::NewKey;
 use crate::kube_io::IoError;
 
-/// Reads the annotations of `<env>-mongo-active` and `<env>-config-active` in all watched namespaces, and the HMAC key
+/// Reads the annotations of `<env>-mongo-active` and `<env>-config-active` in all namespaces of the tenant, and the HMAC key
 /// for fingerprints. If no key is stored yet, also returns a new key to store.
 pub(super) async fn read(
     ctx: &Context,
@@ -23,10 +23,8 @@ pub(super) async fn read(
     stage: Stage,
 ) -> Result<(Isolation, Option<NewKey>), IoError> {
     let selector = format!("{LABEL_MANAGED_BY}={MANAGED_BY}");
-    let namespaces = &ctx.settings.watch_namespaces;
-    let reads = namespaces
-        .iter()
-        .map(|ns| ctx.io.list_metadata::<Secret>(ns, &selector));
+    let namespaces = ctx.settings.peers(&owner.namespace);
+    let reads = namespaces.map(|ns| ctx.io.list_metadata::<Secret>(ns, &selector));
     let ((key, new_key), found) = try_join(authority::key(ctx), try_join_all(reads)).await?;
     let copies = found.into_iter().flatten();
     let others = copies.filter_map(|secret| other(&secret.metadata, owner));

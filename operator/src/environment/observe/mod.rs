@@ -10,6 +10,7 @@ mod isolation;
 mod probed;
 mod promotion;
 mod releases;
+mod tenancy;
 mod trials;
 
 use std::collections::BTreeMap;
@@ -74,11 +75,12 @@ pub async fn observe(
                 releases::contents(ctx, owner, &records, &snapshots, children.deployment()),
                 claims::read(ctx, owner, spec, &children),
                 promotion::read(ctx, owner, spec, &records),
-                authority::read(ctx, effective),
+                authority::read(ctx, owner, effective),
+                tenancy::read(ctx, owner, &children, &records),
             )
         },
     );
-    let (attempts, (isolation, new_key), contents, claims, promotion, authority) = read?;
+    let (attempts, (isolation, new_key), contents, claims, promotion, authority, tenancy) = read?;
     let (frozen, seals) = snapshots::judge(contents, &records, &isolation);
     let (image_name, image) = external::image(
         ctx,
@@ -124,6 +126,7 @@ pub async fn observe(
         promotion,
         image_check,
         kept_image,
+        tenancy,
         class,
         claims,
         https,

@@ -32,7 +32,7 @@ pub(super) async fn read(
         name: owner.name.to_string(),
     };
     let rules = Rules::of(promotion, &own);
-    let source = source(ctx, &rules).await?;
+    let source = source(ctx, owner, &rules).await?;
     let pinned = records.iter().filter(|r| r.spec.pin && r.good());
     let pinned = pinned.map(Record::number).max();
     let picked = rules
@@ -45,10 +45,14 @@ pub(super) async fn read(
     }))
 }
 
-async fn source(ctx: &Context, rules: &Rules) -> Result<Source, IoError> {
+async fn source(ctx: &Context, owner: &Owner, rules: &Rules) -> Result<Source, IoError> {
     let EnvironmentRef { namespace, name } = &rules.source;
     if !ctx.settings.watch_namespaces.contains(namespace) {
         return Ok(Source::NotWatched);
+    }
+    // The same answer as for an environment that does not exist.
+    if !ctx.settings.tenants.same(&owner.namespace, namespace) {
+        return Ok(Source::NotFound);
     }
     let (environment, releases) = try_join(
         ctx.io.get::<CrokodialEnvironment>(namespace, name),

@@ -114,11 +114,13 @@ fn no_certificate_is_made_for_a_host_that_the_route_does_not_carry() {
     let taken = "claims: [{namespace: b, name: other, routed: true}]";
     let lost = "no certificate is made for shop.test, because the route of the environment does not carry it";
     let old = "ingress: {host: old.test}";
+    let acme = "tenants: [{name: acme, namespaces: [apps], domains: [acme.com]}]";
     let none = |reason: &str| format!("Unknown {reason}: {lost} (nothing)");
     table(
         &[
             (&format!("{taken}, ingress: null"), &none("HostTaken")),
             ("class: missing, ingress: null", &none("ControllerMissing")),
+            (&format!("{acme}, {}", leaf(-1)), &none("HostNotAllowed")),
             // Somebody edited the Ingress of the loser by hand, also to a host that nobody else has.
             (taken, &none("HostTaken")),
             (&format!("{taken}, {old}"), &none("HostTaken")),

@@ -138,7 +138,7 @@ fn database_isolated() {
             ),
             (
                 "mongo: {marks: [m]}",
-                "True Succeeded: no environment of the other stage in the watched namespaces uses this database",
+                "True Succeeded: no environment of the other stage that it is compared with uses this database",
             ),
             (
                 "mongo: {marks: [m]}, others: [{environment: apps/prod, stage: prod, since: -5, database: [m]}]",
@@ -146,11 +146,11 @@ fn database_isolated() {
             ),
             (
                 "mongo: {marks: [m]}, others: [{environment: apps/prod, stage: prod, since: 5, database: [m]}]",
-                "True Succeeded: no environment of the other stage in the watched namespaces uses this database",
+                "True Succeeded: no environment of the other stage that it is compared with uses this database",
             ),
             (
                 "mongo: {marks: [m]}, others: [{environment: apps/other, stage: staging, since: -5, database: [m]}]",
-                "True Succeeded: no environment of the other stage in the watched namespaces uses this database",
+                "True Succeeded: no environment of the other stage that it is compared with uses this database",
             ),
             (
                 "spec: {stage: prod, config: {secretRefs: [{name: app}]}}, mongo: {marks: [m]}, secrets: {app: {data: {JWT: 'a long shared value'}}}, config: {data: {JWT: 'a long shared value'}}, others: [{environment: apps/staging, stage: staging, values: ['a long shared value']}]",
@@ -286,6 +286,22 @@ fn route_accepted() {
             (
                 "claims: [{namespace: apps, name: other, created: -5}, {namespace: apps, name: shop, created: -10000}]",
                 "True Succeeded: shop.test is routed at 192.0.2.1",
+            ),
+            (
+                "claims: [{namespace: b, name: shop, routed: true, otherTenant: true}]",
+                "False HostTaken: shop.test is the domain of another environment",
+            ),
+            (
+                "tenants: [{name: acme, namespaces: [apps], domains: [acme.com, '*.acme.com']}], class: missing",
+                "False HostNotAllowed: shop.test is not among the domains of this namespace's tenant, which are acme.com, *.acme.com",
+            ),
+            (
+                "tenants: [{name: other, namespaces: [b], domains: [shop.test]}]",
+                "False HostNotAllowed: shop.test is reserved for another tenant",
+            ),
+            (
+                "refusedByLimit: 3",
+                "False TooManyEnvironments: the tenant of this namespace may have 3 environments, and as many older ones exist; nothing was created",
             ),
             (
                 "foreign: [Service]",

@@ -19,7 +19,7 @@ use crate::tls::Ca;
 #[test]
 fn the_operators_own_secrets() {
     let ca = Ca::generate(at(0)).unwrap();
-    let secret = authority::ca_secret(&ca, OPERATOR_NAMESPACE);
+    let secret = authority::ca_secret("crokodial-ca", &ca, OPERATOR_NAMESPACE);
     let text = |key: &str| secret.data.as_ref().unwrap()[key].0.clone();
     assert_eq!(text("tls.crt"), ca.cert_pem().as_bytes());
     assert_eq!(text("tls.key"), ca.key_pem().as_bytes());

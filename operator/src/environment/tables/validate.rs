@@ -197,6 +197,38 @@ fn a_route_is_written_only_where_it_may_be() {
 }
 
 #[test]
+fn a_route_is_withdrawn_only_if_its_host_is_not_the_environments() {
+    let of = |given: &str| serving(given).valid.withdraw_route.to_string();
+    let acme = |domains: &str| {
+        format!("tenants: [{{name: acme, namespaces: [apps], domains: [{domains}]}}]")
+    };
+    let reserved = "tenants: [{name: other, namespaces: [b], domains: ['*.test']}]";
+    let old = "ingress: {host: old.example}";
+    let taken = "claims: [{namespace: b, name: other, routed: true, confirmed: true}, {namespace: apps, name: shop, routed: true}]";
+    table(
+        &[
+            ("", "false"),
+            (&acme("shop.test"), "false"),
+            (&acme("'*.test'"), "false"),
+            (&acme("'*.shop.test'"), "true"),
+            (reserved, "true"),
+            (&format!("{}, ingress: null", acme("other.test")), "false"),
+            // The domain of the spec changed, and the route keeps its old host if the tenant may use that.
+            (&format!("{}, {old}", acme("old.example")), "false"),
+            (&format!("{}, {old}", acme("other.test")), "true"),
+            (&format!("{}, {old}", acme("shop.test")), "false"),
+            (taken, "true"),
+            (&format!("{taken}, {old}"), "false"),
+            (
+                &format!("{taken}, spec: {{route: {{kind: None}}}}"),
+                "false",
+            ),
+        ],
+        of,
+    );
+}
+
+#[test]
 fn each_child_of_somebody_elses_is_named() {
     let of = |given: &str| {
         serving(given)

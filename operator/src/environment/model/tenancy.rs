@@ -1,0 +1,25 @@
+//! What the tenant of an environment allows it.
+
+use crate::tenants::{CA_SECRET, HostRule};
+
+/// What the tenant of an environment allows it, and where the tenant's certificate authority is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenancy {
+    /// Host names that the environment may use.
+    pub hosts: HostRule,
+    /// Name of the Secret, in the operator's namespace, with the certificate authority of the tenant.
+    pub ca_secret: String,
+    /// Maximum number of environments of the tenant, if so many older ones exist and this one never ran anything; `None`
+    /// otherwise.
+    pub refused_by_limit: Option<usize>,
+}
+
+impl Default for Tenancy {
+    fn default() -> Self {
+        Self {
+            hosts: HostRule::default(),
+            ca_secret: CA_SECRET.to_owned(),
+            refused_by_limit: None,
+        }
+    }
+}
