@@ -155,10 +155,11 @@ fn without_token(word: &str) -> String {
         return format!("{scheme}://{REMOVED}@{host}");
     }
     let assigned = word.find(['=', ':']);
-    if let Some((name, value)) = assigned.and_then(|at| word.split_at_checked(at)) {
-        if value.len() > 1 && names_a_secret(name) {
-            return format!("{name}={REMOVED}");
-        }
+    if let Some((name, value)) = assigned.and_then(|at| word.split_at_checked(at))
+        && value.len() > 1
+        && names_a_secret(name)
+    {
+        return format!("{name}={REMOVED}");
     }
     word.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || "+_=-.".contains(c)))
         .map(|part| if looks_random(part) { REMOVED } else { part })

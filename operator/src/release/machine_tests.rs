@@ -1,4 +1,3 @@
-use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{HoldKind, ReleasePhase};
 use proptest::prelude::*;
 
