@@ -218,6 +218,7 @@ fn config_secrets_valid() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row a situation")]
 fn route_accepted() {
     check(
         T::RouteAccepted,
