@@ -106,3 +106,28 @@ async fn list_types_come_from_the_schema() {
         .unwrap();
     assert_eq!(after.data["status"], json!({"phase": "x"}));
 }
+
+/// With such a default, tools that follow kstatus see a new object as in progress before its operator has seen it.
+#[tokio::test]
+async fn a_status_that_nobody_wrote_has_the_default_of_its_schema() {
+    let server = Server::start().await;
+    let mut schema = schema();
+    schema["properties"]["status"] = json!({"type": "object", "default": {"observedGeneration": -1},
+        "properties": {"observedGeneration": {"type": "integer"}}});
+    let samples = server.install(schema).await;
+    let sample = serde_json::from_value(server.sample(json!({"stage": "prod"}))).unwrap();
+    let created: DynamicObject = samples
+        .create(&PostParams::default(), &sample)
+        .await
+        .unwrap();
+    let generation = created.metadata.generation;
+    let status = async || samples.get("one").await.unwrap().data["status"].clone();
+    assert_eq!(status().await, json!({"observedGeneration": -1}));
+    let seen = server.sample_status(json!({"observedGeneration": generation}));
+    let params = PatchParams::apply("op").force();
+    samples
+        .patch_status("one", &params, &Patch::Apply(&seen))
+        .await
+        .unwrap();
+    assert_eq!(status().await, json!({"observedGeneration": 1}));
+}

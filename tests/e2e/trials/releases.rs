@@ -8,7 +8,7 @@ use crokodial_crds::condition::ConditionType;
 use crokodial_crds::{CrokodialEnvironment, ReleasePhase};
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::images;
 use crate::support::world::World;
@@ -189,7 +189,8 @@ async fn scaled(world: &World, replicas: usize) -> anyhow::Result<()> {
     .await
 }
 
-/// Checks that `kubectl scale` of the environment changes the number of pods and creates no release.
+/// Checks that `kubectl scale` of the environment changes the number of pods and creates no release, and that an
+/// autoscaler can read the scale.
 pub async fn scale(world: &World) -> anyhow::Result<()> {
     let count = world.releases(PROD).await?.len();
     world.kubectl(&[
@@ -210,6 +211,16 @@ pub async fn scale(world: &World) -> anyhow::Result<()> {
         },
     )
     .await?;
+    let scale = format!(
+        "/apis/crokodial.com/v1alpha1/namespaces/{}/crokodialenvironments/prod/scale",
+        PROD.namespace()
+    );
+    let scale: Value = serde_json::from_str(&world.kubectl(&["get", "--raw", &scale])?)?;
+    let selector = scale["status"]["selector"].as_str().unwrap_or_default();
+    ensure!(
+        scale["spec"]["replicas"] == 3 && selector.contains("crokodial.com/environment=prod"),
+        "an autoscaler reads {scale}"
+    );
     ensure!(
         world.releases(PROD).await?.len() == count,
         "scaling made a release"

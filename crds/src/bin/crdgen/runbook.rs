@@ -164,7 +164,7 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
     ),
     (
         &[Reason::NotAccepted],
-        "The controller is down, or serves another class. Right after the creation this lasts a few seconds.",
+        "The controller is down, serves another class, or was not told to publish an address (step 1 of the installation). Right after the creation this lasts a few seconds.",
         ROUTE,
     ),
     (

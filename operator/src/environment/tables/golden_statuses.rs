@@ -46,6 +46,7 @@ fn situations() -> Vec<(&'static str, String)> {
             "gate-waits",
             prod("{Found: {releases: {4: {v: '2', phase: Good, good: 60}}}}"),
         ),
+        ("source-is-new", prod("{Found: {releases: {}}}")),
         ("gate-refuses", prod("NotFound")),
         (
             "auto-waits",

@@ -138,6 +138,10 @@ fn promotable() {
             ),
             (
                 "source: {Found: {releases: {}}}",
+                "False SourceNotGood: apps/staging has no release yet",
+            ),
+            (
+                "source: {Found: {releases: {4: {v: '3', phase: Good, good: 60}}}}",
                 "False NotInSource: apps/staging never ran sha256:000000000000",
             ),
             (

@@ -105,6 +105,10 @@ fn last_promoted(rules: &Rules, records: &[Record]) -> i64 {
 fn nothing(rules: &Rules, source: &Source) -> GateVerdict {
     source.absence(rules).unwrap_or_else(|| {
         let what = format!("no release of {} is good yet", rules.source);
+        let newest = source.releases().iter().max_by_key(|r| r.number);
+        if newest.is_none_or(|r| r.phase.is_none_or(|phase| !phase.is_final())) {
+            return GateVerdict::waiting(Reason::SourceNotGood, what);
+        }
         GateVerdict::refused(Reason::NotInSource, what)
     })
 }

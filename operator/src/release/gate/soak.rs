@@ -34,6 +34,7 @@ pub(super) fn verdict(inputs: &GateInputs<'_>, from: Option<&SourceRelease>) -> 
     match from {
         // The source deletes its old records. An image that is good here was good in the source once.
         None if good_here => {}
+        None if source.releases().is_empty() => return not_begun(rules),
         None => {
             let what = format!(
                 "{} never ran {}",
@@ -42,7 +43,7 @@ pub(super) fn verdict(inputs: &GateInputs<'_>, from: Option<&SourceRelease>) -> 
             );
             return GateVerdict::refused(Reason::NotInSource, what);
         }
-        Some(release) if !release.good() => return not_good(rules, release),
+        Some(release) if !release.good() => return not_good(rules, source, release),
         Some(_) => {}
     }
     let proof = if good_here {
@@ -82,11 +83,22 @@ fn good_here(inputs: &GateInputs<'_>) -> bool {
         .any(|r| r.good() && r.spec.digest == inputs.requested.digest)
 }
 
-fn not_good(rules: &Rules, release: &SourceRelease) -> GateVerdict {
+/// Returns the verdict while the source environment has no release. It is new: both environments may have been applied
+/// at once.
+fn not_begun(rules: &Rules) -> GateVerdict {
+    let what = format!("{} has no release yet", rules.source);
+    GateVerdict::waiting(Reason::SourceNotGood, what)
+}
+
+fn not_good(rules: &Rules, source: &Source, release: &SourceRelease) -> GateVerdict {
     let phase = release.phase.map_or("not begun yet", ReleasePhase::as_str);
     let what = format!("release {} of {} is {phase}", release.number, rules.source);
     match release.phase {
         Some(phase) if !phase.is_final() => GateVerdict::waiting(Reason::SourceNotGood, what),
+        // A newest release without a phase is about to begin. An older one lost its status.
+        None if source.newest() == Some(release.number) => {
+            GateVerdict::waiting(Reason::SourceNotGood, what)
+        }
         _ => GateVerdict::refused(Reason::SourceNotGood, what),
     }
 }

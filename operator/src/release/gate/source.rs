@@ -78,6 +78,11 @@ impl Source {
         }
     }
 
+    /// Returns the number of the newest release; `None` if there is none.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.releases().iter().map(|r| r.number).max()
+    }
+
     /// Returns the digest of the newest release of `image` in the source environment, in whatever phase that release
     /// is. `None` if there is no such release.
     pub fn digest_of(&self, image: &str) -> Option<&str> {

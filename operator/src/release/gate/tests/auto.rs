@@ -51,9 +51,19 @@ fn auto_takes_the_newest_that_passes_above_the_last_one_promoted() {
         picks(&scene),
         ("nothing".to_owned(), Some(Reason::SourceNotFound))
     );
-    scene.source = found(&[]);
-    assert_eq!(
-        picks(&scene),
-        ("nothing".to_owned(), Some(Reason::NotInSource))
-    );
+    // A source that has just been created, or whose newest release is under way, is waited for.
+    let of = |phase: Option<ReleasePhase>| {
+        let mut release = tested(1, "app:1", OLD, 0);
+        release.phase = phase;
+        release
+    };
+    for (releases, reason) in [
+        (vec![], Reason::SourceNotGood),
+        (vec![of(None)], Reason::SourceNotGood),
+        (vec![of(Some(ReleasePhase::Baking))], Reason::SourceNotGood),
+        (vec![of(Some(ReleasePhase::Rejected))], Reason::NotInSource),
+    ] {
+        scene.source = found(&releases);
+        assert_eq!(picks(&scene), ("nothing".to_owned(), Some(reason)));
+    }
 }

@@ -196,13 +196,17 @@ fn each_rule_has_its_own_reason() {
     for (scene, says) in [
         (Scene::new().soaked(1799), "Waiting SoakNotMet"),
         (down, "Waiting AvailabilityTooLow"),
-        (Scene::new().sources(&[]), "Refused NotInSource"),
+        (Scene::new().sources(&[]), "Waiting SourceNotGood"),
+        (
+            Scene::new().sources(&[tested(57, "app:9", "sha256:99", 1800)]),
+            "Refused NotInSource",
+        ),
         (phase(Some(ReleasePhase::Baking)), "Waiting SourceNotGood"),
         (
             phase(Some(ReleasePhase::RolledBack)),
             "Refused SourceNotGood",
         ),
-        (phase(None), "Refused SourceNotGood"),
+        (phase(None), "Waiting SourceNotGood"),
         (nowhere, "Refused SourceNotFound"),
         (unwatched, "Refused SourceNotWatched"),
         (
@@ -312,7 +316,7 @@ fn a_return_and_what_runs_or_has_passed_is_not_held_up() {
         ReleasePhase::Rejected,
         ReleasePhase::Superseded,
     ] {
-        assert_eq!(with(phase).says(), "Refused NotInSource");
+        assert_eq!(with(phase).says(), "Waiting SourceNotGood");
     }
     let mut kept = with(GOOD);
     kept.pinned = Some(2);
@@ -341,7 +345,7 @@ fn an_environment_that_never_served_needs_no_soak_and_no_availability_but_a_good
     assert_eq!(frozen.says(), "Waiting Frozen");
     let mut unknown = first(vec![]);
     unknown.source = found(&[]);
-    assert_eq!(unknown.says(), "Refused NotInSource");
+    assert_eq!(unknown.says(), "Waiting SourceNotGood");
     // A release that ran on all pods has served, whatever became of it.
     let mut served = failed;
     let status = served.status.as_mut().unwrap();
