@@ -1,7 +1,7 @@
 //! Structural schemas of CRDs: pruning, defaulting and validation of values. CEL rules are not evaluated here, but in
 //! the tests of the `crds` crate.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::resources::ResourceType;
 use crate::status::{ApiError, ApiResult};
@@ -22,6 +22,7 @@ pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResu
         return Ok(value);
     };
     if let Some(map) = value.as_object_mut() {
+        set_defaults(properties, map);
         for (name, child) in map.iter_mut() {
             match properties.get(name) {
                 _ if matches!(name.as_str(), "apiVersion" | "kind" | "metadata") => {}
@@ -102,12 +103,8 @@ fn walk(
                     .and_then(|p| p.get(name))
                     .or(others.filter(|o| o.is_object()))
             };
-            for (name, rule) in properties.into_iter().flatten() {
-                if !map.contains_key(name)
-                    && let Some(default) = rule.get("default")
-                {
-                    map.insert(name.clone(), default.clone());
-                }
+            if let Some(properties) = properties {
+                set_defaults(properties, map);
             }
             let known = |name: &str| open || others.is_some() || rule_of(name).is_some();
             let strangers = map.keys().filter(|name| !known(name));
@@ -122,6 +119,17 @@ fn walk(
         _ => {}
     }
     require(schema, value, path, wrong);
+}
+
+/// Sets those of the fields that have a default and are missing.
+fn set_defaults(properties: &Map<String, Value>, fields: &mut Map<String, Value>) {
+    for (name, rule) in properties {
+        if !fields.contains_key(name)
+            && let Some(default) = rule.get("default")
+        {
+            fields.insert(name.clone(), default.clone());
+        }
+    }
 }
 
 fn require(schema: &Value, value: &Value, path: &str, wrong: &mut Vec<(String, String)>) {
