@@ -79,6 +79,7 @@ impl Reason {
             | Self::InSync
             | Self::InvalidSpec
             | Self::ConfigMapNotFound
+            | Self::ConfigTooLarge
             | Self::ImageNotFound
             | Self::RegistryUnauthorized
             | Self::NotVerified
@@ -131,6 +132,7 @@ impl Reason {
             | Self::RollbackStuck
             | Self::SnapshotLost
             | Self::SnapshotInvalid
+            | Self::ApplyFailed
             | Self::ControllerMissing
             | Self::HostTaken
             | Self::HostNotAllowed

@@ -87,7 +87,7 @@ impl ConditionType {
     pub fn reasons(self) -> &'static [Reason] {
         use Reason as R;
         match self {
-            Self::Ready => &[R::Ready, R::Suspended],
+            Self::Ready => &[R::Ready, R::Suspended, R::ApplyFailed],
             Self::Reconciling | Self::Stalled => &[R::Succeeded],
             Self::ImageResolved => &[
                 R::Succeeded,
@@ -117,6 +117,7 @@ impl ConditionType {
                 R::NotAuthorized,
                 R::NoPrimary,
                 R::UnexpectedAnswer,
+                R::ApplyFailed,
             ],
             Self::DatabaseIsolated => &[
                 R::Succeeded,
@@ -132,6 +133,8 @@ impl ConditionType {
                 R::CandidateFailed,
                 R::SnapshotLost,
                 R::ConfigMapNotFound,
+                R::ConfigTooLarge,
+                R::ApplyFailed,
             ],
             Self::Promotable => &[
                 R::Succeeded,
@@ -168,6 +171,9 @@ impl ConditionType {
                 R::RollbackStuck,
                 R::SnapshotLost,
                 R::SnapshotInvalid,
+                R::ApplyFailed,
+                R::NameConflict,
+                R::InvalidSpec,
             ],
             Self::RouteAccepted => &[
                 R::Succeeded,
@@ -178,6 +184,7 @@ impl ConditionType {
                 R::HostNotAllowed,
                 R::TooManyEnvironments,
                 R::NameConflict,
+                R::ApplyFailed,
             ],
             Self::CertificateReady => &[
                 R::Succeeded,
@@ -188,6 +195,7 @@ impl ConditionType {
                 R::HostTaken,
                 R::HostNotAllowed,
                 R::ControllerMissing,
+                R::ApplyFailed,
             ],
             Self::HttpsForced => &[R::Succeeded, R::ControllerNeedsConfig, R::NotMeasured],
             Self::Available => &[

@@ -23,6 +23,9 @@ impl Reason {
             Self::ConfigMapNotFound => {
                 "Create the ConfigMap, or remove it from config.configMapRefs."
             }
+            Self::ConfigTooLarge => {
+                "Shorten the ConfigMaps, or remove some from config.configMapRefs."
+            }
             Self::ImageNotFound => "Push the image, or correct spec.image.",
             Self::RegistryUnauthorized => "Give a Secret with access in spec.imagePullSecrets.",
             Self::RegistryUnreachable => {
@@ -145,6 +148,9 @@ impl Reason {
                 "At once, check the pods of the release the message names: the site may be degraded."
             }
             Self::NeverDeployed => "Read the other conditions for the cause.",
+            Self::ApplyFailed => {
+                "Remove the cause the message names; the operator retries by itself, at least once a minute."
+            }
             Self::ControllerMissing => {
                 "Install an Ingress controller, or correct route.ingressClassName."
             }

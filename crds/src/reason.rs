@@ -49,6 +49,9 @@ pub enum Reason {
     /// A ConfigMap in `config.configMapRefs` does not exist.
     #[strum(props(who = "user"))]
     ConfigMapNotFound,
+    /// The ConfigMaps in `config.configMapRefs` are too large together for a release. What runs stays as it is.
+    #[strum(props(who = "user"))]
+    ConfigTooLarge,
 
     // The image.
     /// The registry has no such image or tag.
@@ -236,6 +239,10 @@ pub enum Reason {
     /// No release of this environment has become good yet.
     #[strum(props(who = "user"))]
     NeverDeployed,
+    /// The API server refused to create, change or delete an object of the environment, for example because of a quota,
+    /// an admission policy or a missing right. All other objects are kept up to date.
+    #[strum(props(who = "cluster administrator"))]
+    ApplyFailed,
 
     // The route.
     /// The IngressClass does not exist, or the spec names none and the cluster has no default IngressClass.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
+use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
 use crate::config::defaults::Defaults;
@@ -16,7 +17,10 @@ use crate::edge::{Edge, PlainHttpAnswer};
 use crate::fingerprint::Key;
 use crate::kube_io::KubeIo;
 use crate::lookups::Lookups;
-use crate::memory::{AppliedCache, ConfirmedHosts, PendingWarnings, ResumeTimes};
+use crate::memory::{
+    AppliedCache, ConfirmedHosts, KnownObjects, PendingWarnings, RefusedSince, ResumeTimes,
+    StaleRounds,
+};
 use crate::metrics::Metrics;
 use crate::registry::{Existence, Images, ResolveError};
 use crate::release_changes::ReleaseChanges;
@@ -108,6 +112,12 @@ pub struct Context {
     pub confirmed_hosts: ConfirmedHosts,
     /// Warnings whose Events are delayed, because the condition may recover.
     pub warnings: PendingWarnings,
+    /// Child objects that each environment is known to have.
+    pub children: KnownObjects,
+    /// Time since which writes of each environment are refused.
+    pub refused: RefusedSince,
+    /// Reconciles that ended early because an object had changed since it was read.
+    pub stale: StaleRounds,
     /// Time at which each environment was last observed as suspended.
     pub resumed: ResumeTimes,
     /// Key for fingerprints. It is unset until the Secret that stores it has been read or created.
@@ -161,6 +171,9 @@ impl Context {
             applied: AppliedCache::default(),
             confirmed_hosts: ConfirmedHosts::default(),
             warnings: PendingWarnings::default(),
+            children: KnownObjects::default(),
+            refused: RefusedSince::default(),
+            stale: StaleRounds::default(),
             resumed: ResumeTimes::default(),
             key: OnceLock::new(),
             began: clock.now(),
@@ -184,6 +197,9 @@ impl Context {
         self.probes.forget(namespace, name);
         self.warnings.forget(namespace, name);
         self.confirmed_hosts.forget(namespace, name);
+        self.children.forget(namespace, name);
+        self.refused.forget(namespace, name);
+        self.stale.forget(namespace, name);
     }
 
     /// Publishes an Event about the object `about`. A failure is only logged, because nothing depends on Events.
@@ -198,7 +214,8 @@ impl Context {
     }
 
     /// Publishes an Event about the object `about` that also refers to a `secondary` object. The recorder merges Events
-    /// that differ only in their note, so the secondary object keeps Events about different objects apart.
+    /// that differ only in their note, and keeps the first note. So the action contains a hash of the note: only Events
+    /// with the same note are merged.
     pub async fn event_on<K: Resource<DynamicType = ()>>(
         &self,
         about: &K,
@@ -211,7 +228,7 @@ impl Context {
             type_,
             reason: reason.to_owned(),
             note: Some(shortened(note).to_owned()),
-            action: "Reconcile".to_owned(),
+            action: action(note),
             secondary,
         };
         let about = about.object_ref(&());
@@ -228,6 +245,13 @@ impl Context {
     }
 }
 
+/// Returns the action of an Event with this note.
+fn action(note: &str) -> String {
+    let mut hash = hex::encode(Sha256::digest(note));
+    hash.truncate(8);
+    format!("Reconcile-{hash}")
+}
+
 /// Returns the start of a note that fits into an Event.
 fn shortened(note: &str) -> &str {
     &note[..note.floor_char_boundary(MAX_NOTE)]
@@ -236,6 +260,13 @@ fn shortened(note: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_events_with_the_same_note_are_merged() {
+        assert_eq!(action("release 1 is good"), action("release 1 is good"));
+        assert_ne!(action("release 1 is good"), action("release 4 is good"));
+        assert!(action("x").len() < 128);
+    }
 
     #[test]
     fn a_note_is_cut_by_its_bytes_and_between_characters() {

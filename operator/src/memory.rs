@@ -1,8 +1,9 @@
 //! In-memory state that the operator keeps between reconciles. Losing it, for example in a restart, costs at most a
 //! repeated write, a repeated or delayed Event, or a longer deadline.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crokodial_crds::condition::ConditionType;
 use jiff::Timestamp;
@@ -64,6 +65,98 @@ impl ConfirmedHosts {
     }
 }
 
+/// Minimum and maximum delay before a refused write is tried again, in seconds.
+const RETRY_SECONDS: (i64, i64) = (5, 60);
+
+/// Time since which writes of each environment are refused, by namespace and name.
+#[derive(Debug, Default)]
+pub struct RefusedSince(Mutex<HashMap<(String, String), Timestamp>>);
+
+impl RefusedSince {
+    /// Returns the delay before the next attempt; `None` if all writes `succeeded`. The delay grows with the time for
+    /// which writes have been refused: it begins with 5 s and doubles up to 60 s.
+    pub fn retry(
+        &self,
+        (namespace, name): (&str, &str),
+        succeeded: bool,
+        now: Timestamp,
+    ) -> Option<Duration> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (namespace.to_owned(), name.to_owned());
+        if succeeded {
+            all.remove(&key);
+            return None;
+        }
+        let since = *all.entry(key).or_insert(now);
+        let (least, most) = RETRY_SECONDS;
+        let waited = now.duration_since(since).as_secs().clamp(least, most);
+        Some(Duration::from_secs(waited.unsigned_abs()))
+    }
+
+    /// Removes the entry of a deleted environment.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&(namespace.to_owned(), name.to_owned()));
+    }
+}
+
+/// Objects that each environment is known to have, by namespace and name. It tells an object that was deleted from one
+/// that is created for the first time.
+#[derive(Debug, Default)]
+pub struct KnownObjects(Mutex<HashMap<(String, String), BTreeSet<String>>>);
+
+impl KnownObjects {
+    /// Records whether an environment has this object.
+    pub fn note(&self, (namespace, name): (&str, &str), object: &str, exists: bool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all
+            .entry((namespace.to_owned(), name.to_owned()))
+            .or_default();
+        if !exists {
+            known.remove(object);
+        } else if !known.contains(object) {
+            known.insert(object.to_owned());
+        }
+    }
+
+    /// Returns true if the environment was known to have this object.
+    pub fn knows(&self, (namespace, name): (&str, &str), object: &str) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.get(&(namespace.to_owned(), name.to_owned()));
+        known.is_some_and(|objects| objects.contains(object))
+    }
+
+    /// Removes the objects of a deleted environment.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&(namespace.to_owned(), name.to_owned()));
+    }
+}
+
+/// Number of successive reconciles of each environment that ended early because an object had changed since it was read.
+#[derive(Debug, Default)]
+pub struct StaleRounds(Mutex<HashMap<(String, String), u32>>);
+
+impl StaleRounds {
+    /// Counts one such reconcile, and returns the delay before the next. It begins with 100 ms and doubles up to 6.4 s,
+    /// so that an object that somebody else changes all the time does not keep the operator busy.
+    pub fn delay(&self, namespace: &str, name: &str) -> Duration {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rounds = all
+            .entry((namespace.to_owned(), name.to_owned()))
+            .or_default();
+        let delay = Duration::from_millis(100).saturating_mul(1 << *rounds);
+        *rounds = rounds.saturating_add(1).min(6);
+        delay
+    }
+
+    /// Starts again after a reconcile that was not interrupted.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&(namespace.to_owned(), name.to_owned()));
+    }
+}
+
 /// Time at which each environment was last observed as suspended, by UID. Deadlines of an environment's releases do not
 /// run while it is suspended.
 #[derive(Debug, Default)]
@@ -119,5 +212,36 @@ impl PendingWarnings {
     pub fn forget(&self, namespace: &str, name: &str) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(&(namespace.to_owned(), name.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_write_is_tried_again_after_a_growing_delay() {
+        let refused = RefusedSince::default();
+        let retry = |second: i64, succeeded: bool| {
+            let now = Timestamp::from_second(second).unwrap();
+            let delay = refused.retry(("shop", "prod"), succeeded, now);
+            delay.map_or(0, |d| d.as_secs())
+        };
+        let delays = [0, 5, 10, 20, 40, 80, 140].map(|second| retry(second, false));
+        assert_eq!(delays, [5, 5, 10, 20, 40, 60, 60]);
+        assert_eq!(retry(200, true), 0);
+        assert_eq!(retry(300, false), 5, "a new refusal starts again");
+        assert_eq!(retry(200, false), 5, "a clock set back does no harm");
+    }
+
+    #[test]
+    fn conflicts_without_end_are_no_hot_loop() {
+        let rounds = StaleRounds::default();
+        let delays: Vec<u128> = (0..9)
+            .map(|_| rounds.delay("shop", "prod").as_millis())
+            .collect();
+        assert_eq!(delays, [100, 200, 400, 800, 1600, 3200, 6400, 6400, 6400]);
+        rounds.forget("shop", "prod");
+        assert_eq!(rounds.delay("shop", "prod").as_millis(), 100);
     }
 }

@@ -12,6 +12,7 @@ use crate::resources::ResourceType;
 use crate::routes::Route;
 use crate::service::Connection;
 use crate::state::State;
+use crate::status::ApiError;
 use crate::store::{self, Key, Store};
 use crate::watch::Signal;
 use crate::write::{self, Owners, Write};
@@ -108,6 +109,20 @@ impl FakeApi {
         };
         self.announce();
         codes
+    }
+
+    /// Refuses all creates and changes of an object with this HTTP status code and message, like a quota or an admission
+    /// policy, until [`Self::allow`]. `resource` is the plural name of the type; an empty `name` stands for all objects.
+    /// Changes of a status, and deletions, are not refused.
+    pub fn refuse(&self, (resource, name): (&str, &str), code: u16, message: &str) {
+        let mut error = ApiError::injected(code);
+        error.message = message.to_owned();
+        self.lock().faults.refuse(resource, name, error);
+    }
+
+    /// Ends all refusals.
+    pub fn allow(&self) {
+        self.lock().faults.allow();
     }
 
     pub fn clear_faults(&self) {

@@ -1,6 +1,7 @@
 //! Injection of faults into API calls, and the record of calls.
 
-use crate::routes::Verb;
+use crate::routes::{Route, Verb};
+use crate::status::ApiError;
 
 /// Fault that is injected into one API call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,10 +68,19 @@ struct Plan {
     fault: Fault,
 }
 
+/// Rule by which the server refuses creates and changes of objects, like a quota or an admission policy.
+#[derive(Debug, Clone)]
+struct RefusalRule {
+    resource: String,
+    name: String,
+    error: ApiError,
+}
+
 /// Planned faults, and the record of calls.
 #[derive(Debug, Default)]
 pub struct Faults {
     plans: Vec<Plan>,
+    rules: Vec<RefusalRule>,
     pub calls: Vec<Call>,
     /// Requests that could not be parsed, for example because of an unknown path or an invalid body.
     pub unexpected: Vec<String>,
@@ -85,6 +95,32 @@ impl Faults {
             left: n,
             fault,
         });
+    }
+
+    /// Refuses creates and changes of this object with `error` from now on. `name` is empty for all objects of the type.
+    pub fn refuse(&mut self, resource: &str, name: &str, error: ApiError) {
+        self.rules.push(RefusalRule {
+            resource: resource.to_owned(),
+            name: name.to_owned(),
+            error,
+        });
+    }
+
+    /// Removes all rules that [`Self::refuse`] added.
+    pub fn allow(&mut self) {
+        self.rules.clear();
+    }
+
+    /// Returns the error of the rule that refuses this request, if any.
+    pub fn refusal(&self, route: &Route) -> Option<&ApiError> {
+        let writes = route.verb.is_write() && route.verb != Verb::Delete;
+        let named = route.body["metadata"]["name"].as_str().unwrap_or_default();
+        let rule = self.rules.iter().find(|rule| {
+            rule.resource == route.resource.plural
+                && [route.name.as_str(), named, ""].contains(&rule.name.as_str())
+        });
+        rule.filter(|_| writes && route.subresource.is_empty())
+            .map(|rule| &rule.error)
     }
 
     /// Returns the number of planned faults that have not occurred yet.

@@ -115,6 +115,12 @@ impl Connection {
             state.faults.calls.push(call);
             return Decision::Answer(respond(code, &ApiError::injected(code).body()));
         }
+        if let Some(error) = state.faults.refusal(&route) {
+            let (code, answer) = (error.code, error.body());
+            call.code = code;
+            state.faults.calls.push(call);
+            return Decision::Answer(respond(code, &answer));
+        }
         if route.verb == Verb::Watch {
             call.code = 200;
             state.faults.calls.push(call);

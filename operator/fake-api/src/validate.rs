@@ -43,7 +43,21 @@ pub fn object(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     match resource.kind.as_str() {
         "Deployment" | "ReplicaSet" => workload(resource, value),
         "Job" => job(resource, value),
+        "Service" => service(resource, value),
         _ => Ok(()),
+    }
+}
+
+/// Validates the ports of a Service: there is at least one, and no two have the same name.
+fn service(resource: &ResourceType, value: &Value) -> ApiResult<()> {
+    let refuse = refusal(resource, value);
+    let ports = value.pointer("/spec/ports").and_then(Value::as_array);
+    let names: Vec<_> = ports.into_iter().flatten().map(|p| p.get("name")).collect();
+    let repeated = |n: usize| names[n].is_some() && names[..n].contains(&names[n]);
+    match (0..names.len()).find(|n| repeated(*n)) {
+        Some(n) => refuse(&format!("spec.ports[{n}].name"), "Duplicate value"),
+        None if names.is_empty() => refuse("spec.ports", "Required value"),
+        None => Ok(()),
     }
 }
 
@@ -121,10 +135,32 @@ fn template(resource: &ResourceType, value: &Value) -> ApiResult<()> {
             "name and image are required",
         );
     }
+    if let Some(field) = containers.iter().find_map(two_members) {
+        let field = format!("spec.template.spec.containers[0].{field}");
+        return refuse(&field, "may not be specified together with another one");
+    }
     if let Some(missing) = dangling_mount(value, containers) {
         return refuse("spec.template.spec.containers.volumeMounts", &missing);
     }
     Ok(())
+}
+
+/// Returns a field of a container that has two members of which at most one is allowed: a variable with a value and a
+/// source, or a probe with two kinds of checks.
+fn two_members(container: &Value) -> Option<&'static str> {
+    let variables = container.get("env").and_then(Value::as_array);
+    let has = |object: &Value, key: &str| object.get(key).is_some();
+    let both = |v: &Value| v.get("value").is_some_and(|text| text != "") && has(v, "valueFrom");
+    if variables.into_iter().flatten().any(both) {
+        return Some("env[0].valueFrom");
+    }
+    let probes = ["readinessProbe", "startupProbe", "livenessProbe"];
+    let crowded = |name: &&&str| {
+        let probe = &container[**name];
+        let kinds = ["exec", "httpGet", "tcpSocket", "grpc"];
+        kinds.iter().filter(|kind| has(probe, kind)).count() > 1
+    };
+    probes.iter().find(crowded).copied()
 }
 
 fn dangling_mount(value: &Value, containers: &[Value]) -> Option<String> {

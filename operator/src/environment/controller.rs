@@ -36,10 +36,6 @@ use crate::release::gate::EnvironmentRef;
 /// error.
 const WATCH_TIMEOUT: u32 = 40;
 
-/// Delay before the next reconcile after the API server rejected a write with 409, or after a write was attempted while
-/// this replica was not the leader.
-const STALE_RETRY: Duration = Duration::from_millis(100);
-
 /// Environment as the watch returns it. An object that cannot be decoded becomes an error value, so it does not stop
 /// the watch of the other environments.
 type Guarded = DeserializeGuard<CrokodialEnvironment>;
@@ -324,16 +320,13 @@ async fn look(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error>
             .await;
         return Ok(Action::await_change());
     }
-    let result = super::reconcile(
-        &ctx,
-        &guarded.namespace().unwrap_or_default(),
-        &guarded.name_any(),
-    )
-    .await;
+    let (namespace, name) = (guarded.namespace().unwrap_or_default(), guarded.name_any());
+    let result = super::reconcile(&ctx, &namespace, &name).await;
     drop(timer);
     if result.as_ref().is_err_and(Error::is_stale) {
-        return Ok(Action::requeue(STALE_RETRY));
+        return Ok(Action::requeue(ctx.stale.delay(&namespace, &name)));
     }
+    ctx.stale.forget(&namespace, &name);
     if let Err(error) = &result {
         ctx.metrics
             .reconcile_failed(Reconciled::CrokodialEnvironment, error.class());
@@ -346,8 +339,7 @@ async fn look(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error>
     result
 }
 
-/// Returns the delay before the next reconcile after an error. After an invalid spec or a release that cannot be built,
-/// it is 5 min, because an edit triggers a reconcile anyway. After all other errors, it is 5 s. The queue has no
+/// Returns the delay before the next reconcile after an error. After an invalid spec, it is 5 min, because an edit triggers a reconcile anyway. After all other errors, it is 5 s. The queue has no
 /// backoff, so 5 s is chosen such that an overloaded API server can cope with the retries of fifty environments.
 #[allow(clippy::needless_pass_by_value)] // The controller's signature.
 fn on_error(_: Arc<Guarded>, error: &Error, _: Arc<Context>) -> Action {

@@ -21,10 +21,8 @@ pub enum Error {
     /// The name of the environment, a field of its spec, or the host for its certificate does not parse.
     #[error(transparent)]
     Validate(#[from] ValidateError),
-    /// A new release cannot be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// A write to the Kubernetes API failed, or was not sent because this replica is not the leader.
+    /// A write to the Kubernetes API failed for a reason that concerns all writes, or was not sent because this replica
+    /// is not the leader. A write that was refused is no error: the status reports it.
     #[error(transparent)]
     Apply(IoError),
     /// The write of the environment's status failed, or was not sent because this replica is not the leader.
@@ -71,34 +69,12 @@ pub enum BuildError {
     Digest(#[from] NameError),
 }
 
-/// Failure to write release records. It may be a build error, because new releases are built while the records are
-/// written.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// A write to the Kubernetes API failed, or was not sent because this replica is not the leader.
-    #[error(transparent)]
-    Io(#[from] IoError),
-    /// A new release cannot be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-}
-
-impl From<ApplyError> for Error {
-    fn from(error: ApplyError) -> Self {
-        match error {
-            ApplyError::Io(error) => Self::Apply(error),
-            ApplyError::Build(error) => Self::Build(error),
-        }
-    }
-}
-
 impl Error {
     /// Returns the name of the step that failed, for logs; `any` after a timeout.
     pub fn step(&self) -> &'static str {
         match self {
             Self::Observe(_) => "observe",
             Self::Validate(_) => "validate",
-            Self::Build(_) => "build",
             Self::Apply(_) => "apply",
             Self::Status(_) => "status",
             Self::Timeout => "any",
@@ -112,7 +88,7 @@ impl Error {
             Self::Observe(error) | Self::Apply(error) | Self::Status(error) => {
                 error.is_conflict() || error.is_not_leading()
             }
-            Self::Validate(_) | Self::Build(_) | Self::Timeout => false,
+            Self::Validate(_) | Self::Timeout => false,
         }
     }
 
@@ -120,7 +96,7 @@ impl Error {
     pub fn class(&self) -> FailureClass {
         match self {
             Self::Observe(_) | Self::Apply(_) | Self::Status(_) => FailureClass::Retry,
-            Self::Validate(_) | Self::Build(_) => FailureClass::Invalid,
+            Self::Validate(_) => FailureClass::Invalid,
             Self::Timeout => FailureClass::Deadline,
         }
     }

@@ -36,7 +36,7 @@ mod tables;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crokodial_crds::{CrokodialEnvironment, Reason, Suspend};
+use crokodial_crds::{CrokodialEnvironment, PlanStatus, Reason, Suspend};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
@@ -52,10 +52,12 @@ use self::error::{RECONCILE_TIMEOUT, ValidateError};
 use self::model::children::Desired;
 use self::model::observed::Observed;
 use self::model::owner::Owner;
+use self::model::refused::RefusedWrites;
 use self::status::events;
 use self::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
+use crate::metrics::{FailureClass, Reconciled};
 
 /// Delay before the next reconcile while the digest of the image is not known, because the registry has not answered
 /// yet.
@@ -92,17 +94,11 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     let clock = clock(ctx, &owner, &effective);
     let now = clock.now;
     let mut answers = answer(subject, &observed, clock, &ctx.settings.operator_namespace)?;
-    let (more, plan) = match effective.suspend {
-        Suspend::None => {
-            let more = carry_out(ctx, subject, &mut answers, &observed).await?;
-            (more, None)
-        }
-        Suspend::Plan => {
-            let plan = withhold::plan(&owner, &answers.step, &answers.desired, &observed);
-            (false, Some(plan))
-        }
-        Suspend::All => (false, None),
-    };
+    let mut refused = RefusedWrites::default();
+    let (more, plan) = act(ctx, subject, &mut answers, &observed, &mut refused).await?;
+    let retry = ctx
+        .refused
+        .retry((namespace, name), refused.is_empty(), now);
 
     let Answers {
         valid,
@@ -118,6 +114,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         step,
         observed: &observed,
         certificate,
+        refused: &refused,
         plan: plan.as_ref(),
     };
     let new = status::compute(inputs, now);
@@ -131,7 +128,8 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         RESOLVE_RETRY
     } else {
         let (follow, jitter) = (follow(&effective, now), jitter(&environment));
-        decide::requeue_after(step, valid, &observed, follow, now, jitter)
+        let due = decide::requeue_after(step, valid, &observed, follow, now, jitter);
+        retry.map_or(due, |retry| retry.min(due))
     }))
 }
 
@@ -208,15 +206,43 @@ fn follow(effective: &Effective, now: Timestamp) -> Option<Timestamp> {
     Some(now.saturating_add(every).unwrap_or(now))
 }
 
+/// Makes the writes of this reconcile, or plans them if the spec says `suspend: Plan`. Returns true if the next reconcile
+/// must follow immediately, and the plan.
+async fn act(
+    ctx: &Context,
+    subject: Subject<'_>,
+    answers: &mut Answers,
+    observed: &Observed,
+    refused: &mut RefusedWrites,
+) -> Result<(bool, Option<PlanStatus>), Error> {
+    match subject.effective.suspend {
+        Suspend::None => {
+            let done = carry_out(ctx, subject, answers, observed, refused).await;
+            if !refused.is_empty() {
+                let (kind, class) = (Reconciled::CrokodialEnvironment, FailureClass::Retry);
+                ctx.metrics.reconcile_failed(kind, class);
+            }
+            Ok((done.map_err(Error::Apply)?, None))
+        }
+        Suspend::Plan => {
+            let (step, desired) = (&answers.step, &answers.desired);
+            let plan = withhold::plan(subject.owner, step, desired, observed, &ctx.applied);
+            Ok((false, Some(plan)))
+        }
+        Suspend::All => Ok((false, None)),
+    }
+}
+
 /// Writes the operator's own Secrets, release records, child objects and Jobs. They are written in an order that allows
-/// the next reconcile to continue after a crash at any point. Returns true if the next reconcile must follow
-/// immediately.
+/// the next reconcile to continue after a crash at any point. A refused write is noted in `refused`, and all writes that
+/// do not rely on it are made. Returns true if the next reconcile must follow immediately.
 async fn carry_out(
     ctx: &Context,
     subject: Subject<'_>,
     answers: &mut Answers,
     observed: &Observed,
-) -> Result<bool, Error> {
+    refused: &mut RefusedWrites,
+) -> Result<bool, IoError> {
     let Subject {
         environment,
         owner,
@@ -230,24 +256,24 @@ async fn carry_out(
     } = answers;
     if valid.conflict.is_none() {
         let new_authority = certificate.new_authority.as_ref();
-        let created = authority::create(ctx, observed.new_key.as_ref(), new_authority).await;
-        created.map_err(Error::Apply)?;
+        authority::create(ctx, observed.new_key.as_ref(), new_authority, refused).await?;
         authority::report_change(ctx, environment, &observed.children, certificate).await;
     }
-    let more = records::write(ctx, subject, step, valid, observed).await?;
+    let more = records::write(ctx, subject, step, valid, observed, refused).await?;
     if valid.conflict.is_none() {
-        let settled = snapshots_apply::settle(ctx, subject, observed).await;
-        settled.map_err(Error::Apply)?;
+        snapshots_apply::settle(ctx, subject, observed, refused).await?;
     }
-    let applied = apply::apply(ctx, environment, owner, desired, &observed.children).await;
-    applied.map_err(Error::Apply)?;
+    let live = &observed.children;
+    apply::apply(ctx, environment, owner, desired, live, refused).await?;
     if valid.conflict.is_none() {
-        records::adopt(ctx, subject, step, observed).await?;
-        records::retire(ctx, step, observed).await?;
+        records::adopt(ctx, subject, step, observed, refused).await?;
+        records::retire(ctx, owner, step, observed, refused).await?;
         // After the children, because the Job's pod needs the ServiceAccount and the NetworkPolicy.
-        let started =
-            checks::carry_out(ctx, owner, effective, &valid.check, &observed.attempts).await;
-        if let Some(blocked) = started.map_err(Error::Apply)? {
+        let attempts = &observed.attempts;
+        let check = &valid.check;
+        if let Some(blocked) =
+            checks::carry_out(ctx, owner, effective, check, attempts, refused).await?
+        {
             valid.mongo.finding = blocked;
         }
     }

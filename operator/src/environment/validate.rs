@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crokodial_crds::{EnvironmentSpec, PreflightMode, Reason, ReleasePhase, RouteKind};
+use crokodial_crds::{EnvironmentSpec, PreflightMode, Reason, ReleasePhase, RouteKind, TlsMode};
 use jiff::Timestamp;
 
 use super::config_trial::{self, ConfigTrial, TrialClock};
@@ -23,6 +23,10 @@ use super::model::owner::Owner;
 use super::pod_secret::RolledContent;
 use crate::release::inputs;
 use crate::release::machine::Wanted;
+
+/// Maximum size of the ConfigMaps in `config.configMapRefs` together, in bytes. Kubernetes limits the ConfigMap with the
+/// merged data to 1 MiB (1,048,576 bytes).
+const MAX_CONFIG_BYTES: usize = 1_000_000;
 
 /// Result of validation, with one field for each concern.
 #[derive(Debug)]
@@ -96,7 +100,7 @@ pub fn validate(
             }),
         route,
         https: edge_findings::https(effective, observed),
-        conflict: beyond_limit(observed).or_else(|| conflict(owner, &observed.children)),
+        conflict: beyond_limit(observed).or_else(|| conflict(owner, effective, &observed.children)),
     }
 }
 
@@ -194,7 +198,7 @@ fn found_not_typed(
 }
 
 /// Merges the data of the ConfigMaps in `config.configMapRefs`. If several have the same key, the last one wins, as
-/// with `envFrom`. Returns a finding if a ConfigMap does not exist.
+/// with `envFrom`. Returns a finding if a ConfigMap does not exist, or if they are too large together.
 pub(super) fn config_values(
     spec: &EnvironmentSpec,
     observed: &Observed,
@@ -210,6 +214,14 @@ pub(super) fn config_values(
             return Err(Finding::no(Reason::ConfigMapNotFound, what));
         };
         values.extend(found.data.clone().unwrap_or_default());
+    }
+    let entry = |(key, value): (&String, &String)| key.len().saturating_add(value.len());
+    let size: usize = values.iter().map(entry).sum();
+    if size > MAX_CONFIG_BYTES {
+        let what = format!(
+            "the ConfigMaps in config.configMapRefs have {size} bytes together, and at most {MAX_CONFIG_BYTES} are possible"
+        );
+        return Err(Finding::no(Reason::ConfigTooLarge, what));
     }
     Ok(values)
 }
@@ -307,18 +319,45 @@ fn beyond_limit(observed: &Observed) -> Option<Finding> {
     Some(Finding::no(Reason::TooManyEnvironments, what))
 }
 
-/// Returns a finding about objects that have the name of one of the environment's child objects but not the operator's
-/// labels; `None` if there are none.
-fn conflict(owner: &Owner, live: &Children) -> Option<Finding> {
+/// Returns a finding about objects that have the name of a child object that the environment needs, but not the
+/// operator's labels; `None` if there are none.
+fn conflict(owner: &Owner, effective: &Effective, live: &Children) -> Option<Finding> {
     let foreign = |kind: ChildKind| {
         let metadata = live.get(kind)?.metadata();
         let name = metadata.name.as_deref().unwrap_or_default();
         (!owner.labelled(metadata)).then(|| format!("{} {name}", kind.api().kind()))
     };
-    let foreign: Vec<String> = ChildKind::all().filter_map(foreign).collect();
+    let needed = ChildKind::all().filter(|kind| is_needed(*kind, effective));
+    let foreign: Vec<String> = needed.filter_map(foreign).collect();
     let what = format!(
         "{} exists and was not made by this operator; nothing was changed",
         foreign.join(", ")
     );
     (!foreign.is_empty()).then(|| Finding::no(Reason::NameConflict, what))
+}
+
+/// Returns false for a kind of child that the spec does without: an object of its name may then be somebody else's.
+fn is_needed(kind: ChildKind, effective: &Effective) -> bool {
+    let routed = match effective.route {
+        RouteKind::Ingress => true,
+        RouteKind::None => false,
+    };
+    let encrypted = match effective.tls_mode {
+        TlsMode::SelfSigned => true,
+        TlsMode::None => false,
+    };
+    match kind {
+        ChildKind::Ingress => routed,
+        ChildKind::Certificate => routed && encrypted,
+        ChildKind::DisruptionBudget => effective.replicas > 1,
+        ChildKind::ServiceAccount
+        | ChildKind::NetworkPolicy
+        | ChildKind::MongoActive
+        | ChildKind::ConfigActive
+        | ChildKind::ConfigCandidate
+        | ChildKind::CandidatePolicy
+        | ChildKind::Candidate
+        | ChildKind::Service
+        | ChildKind::Deployment => true,
+    }
 }

@@ -7,6 +7,7 @@ pub mod connection;
 mod error;
 pub mod kinds;
 pub mod object;
+pub mod refusal;
 
 use std::fmt::Debug;
 use std::pin::Pin;

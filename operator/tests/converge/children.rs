@@ -150,11 +150,15 @@ async fn a_changed_child_is_put_back_and_an_event_names_who_changed_it() {
     }
     let notes = site.events("ChildChanged");
     assert!(
-        notes.contains(&"Service staging was changed by test and was put back".to_owned()),
+        notes.contains(
+            &"Service staging was changed by test (spec.selector) and was put back".to_owned()
+        ),
         "{notes:?}"
     );
     assert!(
-        notes.contains(&"Deployment staging was changed by test and was put back".to_owned()),
+        notes.contains(
+            &"Deployment staging was changed by test (spec.replicas) and was put back".to_owned()
+        ),
         "{notes:?}"
     );
     site.rest("staging").await;

@@ -1,11 +1,12 @@
 //! Tests of server-side apply request bodies: rejected bodies, preconditions and YAML.
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::server::Server;
-use super::{apply, config_map, refused};
+use super::{apply, config_map, deployment, refused};
 
 #[tokio::test]
 async fn apply_refuses_what_the_server_refuses() {
@@ -82,4 +83,32 @@ async fn an_apply_body_may_be_yaml() {
         .unwrap();
     let made: Value = client.request(request).await.unwrap();
     assert_eq!(made["data"], json!({"x": "1"}));
+}
+
+/// Fields of which only one may be set. A server-side apply of one of them does not remove another one that somebody
+/// else owns.
+#[tokio::test]
+async fn fields_that_exclude_each_other_are_refused() {
+    let server = Server::start().await;
+    let deployments: Api<Deployment> = server.api();
+    let source = json!({"fieldRef": {"fieldPath": "metadata.name"}});
+    let variable = json!([{"name": "A", "value": "1", "valueFrom": source}]);
+    let probe = json!({"exec": {"command": ["true"]}, "httpGet": {"path": "/", "port": 80}});
+    for (field, value) in [("env", variable), ("readinessProbe", probe)] {
+        let mut both = deployment("a:1");
+        both["spec"]["template"]["spec"]["containers"][0][field] = value;
+        assert_eq!(
+            refused(apply(&deployments, "op", true, &both).await).0,
+            422,
+            "{field}"
+        );
+    }
+    let services: Api<Service> = server.api();
+    let twice = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {
+        "ports": [{"name": "http", "port": 80}, {"name": "http", "port": 81}]}});
+    assert_eq!(
+        refused(apply(&services, "op", true, &twice).await).0,
+        422,
+        "a name used twice"
+    );
 }

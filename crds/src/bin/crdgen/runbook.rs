@@ -188,6 +188,15 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
         &["kubectl -n $NS get deploy,svc,ingress,secret,networkpolicy,pdb,sa"],
     ),
     (
+        &[Reason::ApplyFailed],
+        "A ResourceQuota, an admission policy or webhook, a RoleBinding that was deleted, or values that are too large for one object.",
+        &[
+            "kubectl -n $NS get resourcequota,rolebinding",
+            "kubectl get validatingadmissionpolicies,validatingwebhookconfigurations",
+            "kubectl -n crokodial-system logs deploy/crokodial-operator --tail=50",
+        ],
+    ),
+    (
         &[
             Reason::AuthorityExpiring,
             Reason::Expired,

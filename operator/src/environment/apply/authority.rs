@@ -12,28 +12,33 @@ use crate::environment::certificate::{Authority, Certificate};
 use crate::environment::credentials::Data;
 use crate::environment::isolation::KEY_SECRET;
 use crate::environment::model::children::Children;
+use crate::environment::model::refused::{RefusedWrites, WriteStep};
 use crate::fingerprint::NewKey;
 use crate::kube_io::IoError;
 
 /// Stores the HMAC key for fingerprints and the certificate authority (CA) if they are new. It must be the first write
-/// of a reconcile: fingerprints and certificates may only be written after the new key or CA that made them is stored.
+/// of a reconcile: fingerprints and certificates may only be written after the new key or CA that made them is stored. If
+/// one of the two is refused, this is noted in `refused`, and what was made with it is not written.
 pub async fn create(
     ctx: &Context,
     new_key: Option<&NewKey>,
     new_authority: Option<&Authority>,
+    refused: &mut RefusedWrites,
 ) -> Result<(), IoError> {
     let namespace = ctx.settings.operator_namespace.as_str();
     if let Some(key) = new_key {
-        store(ctx, KEY_SECRET, &key_secret(key, namespace)).await?;
-        ctx.key.get_or_init(|| key.key());
+        let stored = store(ctx, KEY_SECRET, &key_secret(key, namespace)).await;
+        if refused
+            .note(WriteStep::Key, &name(ctx, KEY_SECRET), stored)?
+            .is_some()
+        {
+            ctx.key.get_or_init(|| key.key());
+        }
     }
     if let Some(authority) = new_authority {
-        store(
-            ctx,
-            &authority.secret,
-            &ca_secret(&authority.secret, &authority.ca, namespace),
-        )
-        .await?;
+        let secret = ca_secret(&authority.secret, &authority.ca, namespace);
+        let stored = store(ctx, &authority.secret, &secret).await;
+        refused.note(WriteStep::Authority, &name(ctx, &authority.secret), stored)?;
     }
     Ok(())
 }
@@ -62,6 +67,11 @@ pub async fn report_change(
     );
     ctx.event(environment, EventType::Warning, "AuthorityReplaced", &note)
         .await;
+}
+
+/// Returns kind, namespace and name of a Secret in the operator's namespace, for messages.
+fn name(ctx: &Context, secret: &str) -> String {
+    format!("Secret {}/{secret}", ctx.settings.operator_namespace)
 }
 
 /// Creates a Secret in the operator's namespace. `manager` is the field manager; callers pass the name of the Secret.

@@ -1,6 +1,7 @@
 //! Creates and deletes the Jobs and Secrets that check a Mongo URI.
 
 use crokodial_crds::Reason;
+use crokodial_crds::names::Children as Names;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
@@ -13,36 +14,69 @@ use crate::environment::credential_check::plan::{CheckPlan, Start};
 use crate::environment::effective::Effective;
 use crate::environment::finding::Finding;
 use crate::environment::model::owner::Owner;
+use crate::environment::model::refused::{RefusedWrites, WriteStep};
 use crate::kube_io::{IoError, Writable};
 
 /// Field manager of the Jobs that check a Mongo URI and of the Secrets they read.
 const MANAGER: &str = "crokodial-preflight";
 
-/// Carries out the plan: deletes old checks and starts a new one. If the API server rejects the new Job or Secret as
-/// forbidden, invalid or in conflict, that is not an error. It is returned as a finding for condition
-/// `CredentialsValid`. Possible causes are a quota, an admission rule and a name conflict.
+/// Maximum number of names that are tried for a new check. A name is taken if somebody else's object has it.
+const MAX_NAMES: i64 = 10;
+
+/// Carries out the plan: deletes old checks and starts a new one. If the new check cannot be started, because of a quota,
+/// an admission rule or taken names, this is returned as a finding for condition `CredentialsValid`. Refused deletions
+/// are noted in `refused`.
 pub async fn carry_out(
     ctx: &Context,
     owner: &Owner,
     effective: &Effective,
     check: &CheckPlan,
     attempts: &[Attempt],
+    refused: &mut RefusedWrites,
 ) -> Result<Option<Finding>, IoError> {
     let gone = |a: &&Attempt| check.remove.contains(&a.number);
     for attempt in attempts.iter().filter(gone) {
-        remove(ctx, attempt).await?;
+        let removed = remove(ctx, attempt).await;
+        let object = format!("Job {}", Names::of(&owner.name).preflight(attempt.number));
+        if refused.note(WriteStep::Upkeep, &object, removed)?.is_none() {
+            break;
+        }
     }
     let (Some(start), Some(image)) = (&check.start, &effective.preflight.image) else {
         return Ok(None);
     };
-    match begin(ctx, owner, effective, start, image).await {
-        Ok(()) => Ok(None),
-        Err(refused) if refused.is_forbidden() || refused.is_conflict() || refused.is_invalid() => {
-            let seen = format!("the check could not be started: {refused}");
-            Ok(Some(Finding::unknown(Reason::PreflightBlocked, seen)))
+    let blocked = |cause: &str| {
+        let seen = format!("the check could not be started: {cause}");
+        Ok(Some(Finding::unknown(Reason::PreflightBlocked, seen)))
+    };
+    let mut start = start.clone();
+    for _ in 0..MAX_NAMES {
+        match begin(ctx, owner, effective, &start, image).await {
+            Ok(()) => return Ok(None),
+            Err(taken) if taken.is_conflict() && is_taken(ctx, owner, start.number).await? => {
+                start.number = start.number.saturating_add(1);
+                start.secret = None;
+            }
+            Err(error) => {
+                return match error.refusal() {
+                    Some(refusal) => blocked(&refusal.cause),
+                    None => Err(error),
+                };
+            }
         }
-        Err(error) => Err(error),
     }
+    let name = Names::of(&owner.name).preflight(start.number.saturating_sub(1));
+    blocked(&format!(
+        "{name} and the names before it are taken by Jobs or Secrets that this operator did not make"
+    ))
+}
+
+/// Returns true if a Job or Secret has the name of this attempt and was not created by this operator.
+async fn is_taken(ctx: &Context, owner: &Owner, number: i64) -> Result<bool, IoError> {
+    let (namespace, name) = (&owner.namespace, Names::of(&owner.name).preflight(number));
+    let job: Option<Job> = ctx.io.get(namespace, &name).await?;
+    let secret: Option<Secret> = ctx.io.get(namespace, &name).await?;
+    Ok(job.is_some_and(|j| !owner.owns(&j)) || secret.is_some_and(|s| !owner.owns(&s)))
 }
 
 /// Creates the Secret, then the Job, because the Job refers to the Secret's UID. If the operator crashes in between,

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::fields::FieldStep;
 use crate::environment::model::annotations::APPLIED;
 
 /// Keys for matching the items of two lists, in the order in which they are tried. The API server merges lists by these
@@ -26,49 +27,95 @@ pub fn hash(value: &Value) -> String {
     hash
 }
 
-/// True if `live` contains everything in `wanted`. Additional fields of `live`, such as defaults and fields of other
-/// managers, are ignored. Selectors must be equal. If the items of a list in `wanted` share none of the `LIST_KEYS`,
-/// the two lists must have the same length, and their items are compared in order.
+/// True if `live` contains everything in `wanted`; see [`differences`].
 pub fn covers(live: &Value, wanted: &Value) -> bool {
+    differences(live, wanted).is_empty()
+}
+
+/// Returns the fields of `wanted` that `live` does not contain with the same value. Additional fields of `live`, such as
+/// defaults and fields of other managers, are ignored. Selectors must be equal. If the items of a list in `wanted` share
+/// none of the `LIST_KEYS`, the two lists must have the same length, and their items are compared in order.
+pub fn differences(live: &Value, wanted: &Value) -> Vec<Vec<FieldStep>> {
+    let mut found = Vec::new();
+    compare(live, wanted, &mut Vec::new(), &mut found);
+    found
+}
+
+fn compare(
+    live: &Value,
+    wanted: &Value,
+    path: &mut Vec<FieldStep>,
+    found: &mut Vec<Vec<FieldStep>>,
+) {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
-            wanted.iter().all(|(key, value)| match live.get(key) {
-                // Selectors must be equal, because an additional label selects other pods.
-                Some(found) if is_selector(key) => found == value,
-                Some(found) => covers(found, value),
-                // The API server omits empty fields.
-                None => is_empty(value),
-            })
+            for (key, value) in wanted {
+                path.push(FieldStep::field(key));
+                match live.get(key) {
+                    // Selectors must be equal, because an additional label selects other pods.
+                    Some(seen) if is_selector(key) => {
+                        if seen != value {
+                            found.push(path.clone());
+                        }
+                    }
+                    Some(seen) => compare(seen, value, path, found),
+                    None if is_omitted(key, value) => {}
+                    None => found.push(path.clone()),
+                }
+                path.pop();
+            }
         }
         (Value::Array(live), Value::Array(wanted)) => match list_key(wanted) {
-            Some(key) => wanted.iter().all(|item| {
-                live.iter()
-                    .any(|l| l.get(key) == item.get(key) && covers(l, item))
-            }),
+            Some(key) => {
+                for item in wanted {
+                    let same = |l: &&Value| l.get(key) == item.get(key);
+                    let mut candidates = live.iter().filter(same).peekable();
+                    path.push(FieldStep::Item(json!({key: item.get(key)})));
+                    match candidates.peek().copied() {
+                        None => found.push(path.clone()),
+                        Some(_) if candidates.any(|l| covers(l, item)) => {}
+                        Some(first) => compare(first, item, path, found),
+                    }
+                    path.pop();
+                }
+            }
             None => {
-                live.len() == wanted.len() && live.iter().zip(wanted).all(|(l, w)| covers(l, w))
+                let pairs = || live.iter().zip(wanted);
+                if live.len() != wanted.len() || !pairs().all(|(l, w)| covers(l, w)) {
+                    found.push(path.clone());
+                }
             }
         },
-        (live, wanted) => live == wanted,
+        (live, wanted) if live == wanted => {}
+        _ => found.push(path.clone()),
     }
 }
 
-/// Returns the field manager other than `ours` that changed the object last, from `metadata.managedFields`; `None` if
-/// there is none. Changes of subresources such as the status do not count.
-pub fn last_foreign_manager(live: &Value, ours: &str) -> Option<String> {
-    let entries = live.pointer("/metadata/managedFields")?.as_array()?;
-    let text = |entry: &Value, key: &str| {
-        entry
-            .get(key)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    entries
-        .iter()
-        .filter(|e| e.get("subresource").is_none() && text(e, "manager") != ours)
-        .max_by_key(|e| text(e, "time"))
-        .map(|e| text(e, "manager"))
+/// Returns the object without its status, and without these metadata fields: annotations, managed fields, resource
+/// version, generation and creation time.
+pub fn own_part(object: &Value) -> Value {
+    let mut own = object.clone();
+    if let Some(fields) = own.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(metadata) = own.get_mut("metadata").and_then(Value::as_object_mut) {
+        for kept in [
+            "managedFields",
+            "resourceVersion",
+            "generation",
+            "creationTimestamp",
+            "annotations",
+        ] {
+            metadata.remove(kept);
+        }
+    }
+    own
+}
+
+/// True if the two states of an object differ in something other than its status and the owners of its fields.
+pub fn differ(before: &Value, after: &Value) -> bool {
+    let annotations = |object: &Value| object["metadata"]["annotations"].clone();
+    own_part(before) != own_part(after) || annotations(before) != annotations(after)
 }
 
 fn is_selector(key: &str) -> bool {
@@ -82,6 +129,13 @@ fn list_key(items: &[Value]) -> Option<&'static str> {
     LIST_KEYS
         .into_iter()
         .find(|key| !items.is_empty() && items.iter().all(|item| item.get(key).is_some()))
+}
+
+/// True if the API server omits the field `key` with this value.
+fn is_omitted(key: &str, value: &Value) -> bool {
+    // A missing `paused` is false. This does not hold for all fields, for example not for
+    // `automountServiceAccountToken`.
+    is_empty(value) || (key == "paused" && value == &Value::Bool(false))
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -114,7 +168,6 @@ fn sorted(value: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn defaults_and_foreign_fields_are_no_drift() {
@@ -155,18 +208,5 @@ mod tests {
             less["metadata"]["annotations"][APPLIED]
         );
         assert!(!covers(&one, &less), "a dropped field shows in the stamp");
-    }
-
-    #[test]
-    fn the_last_foreign_manager_is_named() {
-        let live = json!({"metadata": {"managedFields": [
-            {"manager": "us", "time": "2026-01-03T00:00:00Z"},
-            {"manager": "kubectl-edit", "time": "2026-01-02T00:00:00Z"},
-            {"manager": "kube-controller-manager", "subresource": "status", "time": "2026-01-04T00:00:00Z"},
-        ]}});
-        assert_eq!(
-            last_foreign_manager(&live, "us").as_deref(),
-            Some("kubectl-edit")
-        );
     }
 }

@@ -4,9 +4,10 @@
 use crokodial_crds::condition::{self, ConditionStatus, ConditionType};
 use crokodial_crds::names::Children as Names;
 use crokodial_crds::{
-    CrokodialEnvironment, CrokodialRelease, ReleasePhase, ReleaseSpec, ReleaseStatus,
+    CrokodialEnvironment, CrokodialRelease, Reason, ReleasePhase, ReleaseSpec, ReleaseStatus,
 };
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::runtime::events::EventType;
 use serde_json::json;
@@ -14,11 +15,13 @@ use serde_json::json;
 use crate::context::Context;
 use crate::environment::build::release;
 use crate::environment::decide::Step;
+use crate::environment::decide::view::ignored_number;
 use crate::environment::effective::Effective;
-use crate::environment::error::ApplyError;
 use crate::environment::model::observed::Observed;
 use crate::environment::model::owner::Owner;
+use crate::environment::model::refused::{RefusedWrites, WriteStep};
 use crate::environment::validate::Valid;
+use crate::kube_io::IoError;
 use crate::metrics::ReleaseOutcome;
 
 /// Field manager of release records and snapshots.
@@ -36,37 +39,91 @@ pub struct Subject<'a> {
 }
 
 /// Writes the status of each release record that changed, and creates the new record if there is one. Returns true if
-/// the next reconcile must follow immediately.
+/// the next reconcile must follow immediately, because a phase was written or a release was created.
 pub async fn write(
     ctx: &Context,
     subject: Subject<'_>,
     step: &Step,
     valid: &Valid,
     observed: &Observed,
-) -> Result<bool, ApplyError> {
+    refused: &mut RefusedWrites,
+) -> Result<bool, IoError> {
+    warn_of_number(ctx, subject, observed).await;
+    let mut more = false;
     for (number, status) in &step.decision.updates {
-        write_status(ctx, subject, observed, *number, status).await?;
+        let object = object_name(subject.owner, *number);
+        if refused.must_wait(WriteStep::RecordStatus, &object) {
+            continue;
+        }
+        let written = write_status(ctx, subject, observed, *number, status).await;
+        if refused
+            .note(WriteStep::RecordStatus, &object, written)?
+            .is_none()
+        {
+            continue;
+        }
+        more |= moved(*number, status, observed);
         announce(ctx, subject, *number, status, observed).await;
         announce_pin(ctx, subject, *number, status, observed).await;
     }
     if let Some(spec) = &step.decision.create {
-        create(ctx, subject, spec, valid, observed).await?;
+        more |= create(ctx, subject, spec, valid, observed, refused).await?;
     }
-    Ok(step.decision.create.is_some()
-        || step
-            .decision
-            .updates
-            .iter()
-            .any(|(n, s)| moved(*n, s, observed)))
+    Ok(more)
+}
+
+/// Publishes an Event about a release number that is too large to be one of the operator's; once for each process.
+async fn warn_of_number(ctx: &Context, subject: Subject<'_>, observed: &Observed) {
+    let Some(number) = ignored_number(observed) else {
+        return;
+    };
+    let owner = subject.owner;
+    let environment = (owner.namespace.as_str(), owner.name.as_str());
+    let told = format!("number {number}");
+    if ctx.children.knows(environment, &told) {
+        return;
+    }
+    ctx.children.note(environment, &told, true);
+    let note = format!(
+        "release number {number}, in the name of a snapshot or in an annotation of the Deployment, was not made by this operator and is ignored. Next (user): delete ConfigMap {} if it exists.",
+        Names::of(&owner.name).snapshot(number)
+    );
+    let (type_, reason) = (EventType::Warning, "ReleaseNumberIgnored");
+    ctx.event(subject.environment, type_, reason, &note).await;
+}
+
+/// Returns kind and name of a release record, for messages.
+fn object_name(owner: &Owner, number: i64) -> String {
+    format!(
+        "{} {}",
+        CrokodialRelease::kind(&()),
+        Names::of(&owner.name).release(number)
+    )
+}
+
+/// Returns kind and name of a snapshot, for messages.
+fn snapshot_name(owner: &Owner, number: i64) -> String {
+    format!("ConfigMap {}", Names::of(&owner.name).snapshot(number))
 }
 
 /// Deletes retired release records, then the snapshots that have no record. In this order, an existing record always
 /// has its snapshot. A record whose status this reconcile has written is left to the next reconcile. The snapshot of
 /// the running release and snapshots newer than every record are kept.
-pub async fn retire(ctx: &Context, step: &Step, observed: &Observed) -> Result<(), ApplyError> {
+pub async fn retire(
+    ctx: &Context,
+    owner: &Owner,
+    step: &Step,
+    observed: &Observed,
+    refused: &mut RefusedWrites,
+) -> Result<(), IoError> {
     for number in &step.retired {
         if let Some(release) = untouched(observed, step, *number) {
-            ctx.io.delete::<CrokodialRelease>(&release.metadata).await?;
+            let deleted = ctx.io.delete::<CrokodialRelease>(&release.metadata).await;
+            let object = object_name(owner, *number);
+            if refused.note(WriteStep::Upkeep, &object, deleted)?.is_none() {
+                // The others would be refused too, and a snapshot must not be deleted before its record.
+                return Ok(());
+            }
         }
     }
     let newest = observed
@@ -84,37 +141,56 @@ pub async fn retire(ctx: &Context, step: &Step, observed: &Observed) -> Result<(
     {
         let running = step.workload.release == Some(*number);
         if !running {
-            ctx.io.delete::<ConfigMap>(metadata).await?;
+            let deleted = ctx.io.delete::<ConfigMap>(metadata).await;
+            let object = snapshot_name(owner, *number);
+            if refused.note(WriteStep::Upkeep, &object, deleted)?.is_none() {
+                return Ok(());
+            }
         }
     }
     Ok(())
 }
 
-/// Applies the `deletionPolicy` to release records and snapshots by setting or removing their owner reference. With an
-/// owner reference they are deleted with the environment; without one they outlive it.
+/// Applies the `deletionPolicy` to release records and snapshots by adding or removing the environment's owner
+/// reference. With it they are deleted with the environment; without one they outlive it. Owner references of others stay
+/// as they are.
 pub async fn adopt(
     ctx: &Context,
     subject: Subject<'_>,
     step: &Step,
     observed: &Observed,
-) -> Result<(), ApplyError> {
+    refused: &mut RefusedWrites,
+) -> Result<(), IoError> {
     let Subject {
         owner, effective, ..
     } = subject;
     let policy = effective.deletion_policy;
-    let patch = json!({"metadata": {"ownerReferences": owner.references(policy)}});
+    let strays = |metadata: &&ObjectMeta| !owner.refers(metadata, policy);
+    let patch = |metadata: &ObjectMeta| json!({"metadata": {"ownerReferences": owner.adopted(metadata, policy)}});
     let numbers = observed.releases.iter().map(|r| r.spec.number);
-    for release in numbers.filter_map(|number| untouched(observed, step, number)) {
-        if !owner.refers(&release.metadata, policy) {
-            ctx.io
-                .merge::<CrokodialRelease>(&release.metadata, MANAGER, &patch)
-                .await?;
+    let releases = numbers.filter_map(|number| untouched(observed, step, number));
+    for metadata in releases.map(|r| &r.metadata).filter(strays) {
+        let merged = ctx
+            .io
+            .merge::<CrokodialRelease>(metadata, MANAGER, &patch(metadata))
+            .await;
+        let name = metadata.name.as_deref().unwrap_or_default();
+        let object = format!("{} {name}", CrokodialRelease::kind(&()));
+        if refused.note(WriteStep::Upkeep, &object, merged)?.is_none() {
+            // All others would be refused too.
+            return Ok(());
         }
     }
     let replaced = |n: &i64| observed.seals.rebuilt.contains_key(n);
-    for (_, metadata) in observed.snapshots.iter().filter(|(n, _)| !replaced(n)) {
-        if !owner.refers(metadata, policy) {
-            ctx.io.merge::<ConfigMap>(metadata, MANAGER, &patch).await?;
+    let kept = observed.snapshots.iter().filter(|(n, _)| !replaced(n));
+    for metadata in kept.map(|(_, metadata)| metadata).filter(strays) {
+        let merged = ctx
+            .io
+            .merge::<ConfigMap>(metadata, MANAGER, &patch(metadata))
+            .await;
+        let object = format!("ConfigMap {}", metadata.name.as_deref().unwrap_or_default());
+        if refused.note(WriteStep::Upkeep, &object, merged)?.is_none() {
+            return Ok(());
         }
     }
     Ok(())
@@ -132,27 +208,48 @@ fn untouched<'a>(observed: &'a Observed, step: &Step, number: i64) -> Option<&'a
 }
 
 /// Creates the snapshot, then the record. A record without a snapshot could not run, but the next reconcile can use a
-/// snapshot without a record.
+/// snapshot without a record. Returns false if one of them cannot be built or was refused, which is then noted.
 async fn create(
     ctx: &Context,
     subject: Subject<'_>,
     spec: &ReleaseSpec,
     valid: &Valid,
     observed: &Observed,
-) -> Result<(), ApplyError> {
+    refused: &mut RefusedWrites,
+) -> Result<bool, IoError> {
     let Subject {
         environment,
         owner,
         effective,
     } = subject;
+    let new = WriteStep::NewRelease;
+    let object = snapshot_name(owner, spec.number);
+    if refused.must_wait(new, &object) {
+        return Ok(false);
+    }
     if !observed.snapshots.contains_key(&spec.number) {
         let config = &valid.config_values;
-        let content = release::content(owner, &environment.spec, effective, spec, config)?;
-        let snapshot = release::snapshot(owner, effective, &content, &observed.isolation)?;
-        ctx.io.create(&owner.namespace, MANAGER, &snapshot).await?;
+        let content = release::content(owner, &environment.spec, effective, spec, config);
+        let built = content
+            .and_then(|content| release::snapshot(owner, effective, &content, &observed.isolation));
+        let snapshot = match built {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                refused.add(new, &object, Reason::InvalidSpec, error.to_string());
+                return Ok(false);
+            }
+        };
+        let made = ctx.io.create(&owner.namespace, MANAGER, &snapshot).await;
+        if refused.note(new, &object, made)?.is_none() {
+            return Ok(false);
+        }
     }
     let record = release::record(owner, effective, spec);
-    ctx.io.create(&owner.namespace, MANAGER, &record).await?;
+    let made = ctx.io.create(&owner.namespace, MANAGER, &record).await;
+    let object = object_name(owner, spec.number);
+    if refused.note(new, &object, made)?.is_none() {
+        return Ok(false);
+    }
     let note = format!("release {} of image {} was made", spec.number, spec.image);
     let about = Some(reference(owner, spec.number));
     ctx.event_on(
@@ -163,7 +260,7 @@ async fn create(
         &note,
     )
     .await;
-    Ok(())
+    Ok(true)
 }
 
 async fn write_status(
@@ -172,7 +269,7 @@ async fn write_status(
     observed: &Observed,
     number: i64,
     status: &ReleaseStatus,
-) -> Result<(), ApplyError> {
+) -> Result<(), IoError> {
     let Some(release) = observed.releases.iter().find(|r| r.spec.number == number) else {
         return Ok(());
     };

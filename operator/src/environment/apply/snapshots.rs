@@ -10,20 +10,22 @@ use crate::context::Context;
 use crate::environment::isolation::KEY_SECRET;
 use crate::environment::model::annotations::SEAL;
 use crate::environment::model::observed::Observed;
+use crate::environment::model::refused::{RefusedWrites, WriteStep};
 use crate::kube_io::IoError;
 
 /// Field manager of snapshots.
 const MANAGER: &str = "crokodial-release";
 
 /// Puts back and seals the snapshots of an environment. It must come before pods are started, because they read the
-/// snapshots.
+/// snapshots. Refused writes are noted in `refused`.
 pub async fn settle(
     ctx: &Context,
     subject: Subject<'_>,
     observed: &Observed,
+    refused: &mut RefusedWrites,
 ) -> Result<(), IoError> {
     for (number, object) in &observed.seals.rebuilt {
-        put_back(ctx, subject, observed, *number, object).await?;
+        put_back(ctx, subject, observed, (*number, object), refused).await?;
     }
     for first in [true, false] {
         let of = |(_, unsealed): &(&i64, &_)| {
@@ -36,8 +38,12 @@ pub async fn settle(
                 continue;
             };
             let patch = json!({"metadata": {"annotations": {SEAL: unsealed.seal}}});
-            ctx.io.merge::<ConfigMap>(metadata, MANAGER, &patch).await?;
-            sealed.push(number.to_string());
+            let merged = ctx.io.merge::<ConfigMap>(metadata, MANAGER, &patch).await;
+            let name = metadata.name.as_deref().unwrap_or_default();
+            let object = format!("ConfigMap {name}");
+            if refused.note(WriteStep::Upkeep, &object, merged)?.is_some() {
+                sealed.push(number.to_string());
+            }
         }
         if !sealed.is_empty() {
             report(ctx, subject, &sealed.join(", "), first).await;
@@ -50,8 +56,8 @@ async fn put_back(
     ctx: &Context,
     subject: Subject<'_>,
     observed: &Observed,
-    number: i64,
-    object: &ConfigMap,
+    (number, object): (i64, &ConfigMap),
+    refused: &mut RefusedWrites,
 ) -> Result<(), IoError> {
     let owner = subject.owner;
     let name = Names::of(&owner.name).snapshot(number);
@@ -65,7 +71,12 @@ async fn put_back(
         })
     };
     if let Some(found) = observed.snapshots.get(&number) {
-        ctx.io.delete::<ConfigMap>(found).await?;
+        let deleted = ctx.io.delete::<ConfigMap>(found).await;
+        let step = WriteStep::Snapshot;
+        let noted = refused.note(step, &format!("ConfigMap {name}"), deleted)?;
+        if noted.is_none() {
+            return Ok(());
+        }
         let cause = observed.seals.invalid.get(&number).copied();
         let note = format!(
             "ConfigMap {name} is not the snapshot that the operator made and is replaced: {}",
@@ -81,7 +92,11 @@ async fn put_back(
         )
         .await;
     }
-    ctx.io.create(&owner.namespace, MANAGER, object).await?;
+    let made = ctx.io.create(&owner.namespace, MANAGER, object).await;
+    let noted = refused.note(WriteStep::Snapshot, &format!("ConfigMap {name}"), made)?;
+    if noted.is_none() {
+        return Ok(());
+    }
     let note =
         format!("ConfigMap {name}, the snapshot of release {number}, was gone and was made again");
     let type_ = EventType::Warning;

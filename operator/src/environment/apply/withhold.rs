@@ -5,21 +5,30 @@ use crokodial_crds::PlanStatus;
 use crokodial_crds::names::Children as Names;
 use kube::ResourceExt;
 
+use super::comparison::{self, Comparison};
 use super::drift;
 use super::records;
 use crate::environment::decide::Step;
 use crate::environment::model::children::{Child, ChildRow, Children, Desired, JobChange};
 use crate::environment::model::observed::Observed;
 use crate::environment::model::owner::Owner;
+use crate::memory::AppliedCache;
 use crate::release::machine::Run;
 
 /// Maximum number of lines in each of the two lists of a plan: releases and objects.
 const MAX_LINES: usize = 40;
 
 /// Returns the value of `status.plan`: the changes that would be made to releases, child objects and release phase
-/// Jobs. It contains names, images and phases, but no values of objects.
-pub fn plan(owner: &Owner, step: &Step, desired: &Desired, observed: &Observed) -> PlanStatus {
-    let mut objects = objects(owner, desired, &observed.children);
+/// Jobs. It contains names, images and phases, but no values of objects. `applied` contains what the API server answered
+/// to the last writes of child objects.
+pub fn plan(
+    owner: &Owner,
+    step: &Step,
+    desired: &Desired,
+    observed: &Observed,
+    applied: &AppliedCache,
+) -> PlanStatus {
+    let mut objects = objects(owner, desired, &observed.children, applied);
     let decision = &step.decision;
     let made = decision
         .create
@@ -43,8 +52,15 @@ pub fn plan(owner: &Owner, step: &Step, desired: &Desired, observed: &Observed) 
 }
 
 /// Returns one line for each child object or release phase Job that would be created, changed or deleted.
-fn objects(owner: &Owner, desired: &Desired, live: &Children) -> Vec<String> {
-    let children = desired.rows(live).filter_map(|row| line(owner, row));
+fn objects(
+    owner: &Owner,
+    desired: &Desired,
+    live: &Children,
+    applied: &AppliedCache,
+) -> Vec<String> {
+    let children = desired
+        .rows(live)
+        .filter_map(|row| line(owner, row, applied));
     children
         .chain(desired.release_jobs.iter().map(job_line))
         .collect()
@@ -59,13 +75,15 @@ fn job_line(change: &JobChange) -> String {
     }
 }
 
-fn line(owner: &Owner, row: ChildRow<'_>) -> Option<String> {
+fn line(owner: &Owner, row: ChildRow<'_>, applied: &AppliedCache) -> Option<String> {
     let (api, name) = (row.kind.api().kind(), row.kind.name(Names::of(&owner.name)));
     match (row.wanted, row.live) {
         (Child::Apply(_), None) => Some(format!("create {api} {name}")),
         (Child::Apply(wanted), Some(live)) => {
             let found = live.to_value()?;
-            let same = drift::covers(&found, &drift::stamp(wanted.clone()));
+            let wanted = drift::stamp(wanted.clone());
+            let same = Comparison::of(row.kind, &found, &wanted).is_as_wanted()
+                || comparison::is_last_answer(&found, &wanted, applied);
             (!same).then(|| format!("change {api} {name}"))
         }
         (Child::Remove, Some(live)) if owner.labelled(live.metadata()) => {

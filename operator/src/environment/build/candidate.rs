@@ -51,6 +51,7 @@ pub fn deployment(owner: &Owner, trying: &Trying<'_>) -> Value {
         "metadata": owner.metadata_beside(&names.candidate(), COMPONENT_CANDIDATE),
         "spec": {
             "replicas": 1,
+            "paused": false,
             "revisionHistoryLimit": 0,
             "selector": {"matchLabels": owner.selector_of(COMPONENT_CANDIDATE)},
             // Never two at a time: smoke results of an earlier candidate say nothing about this one.

@@ -61,6 +61,8 @@ pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -
         "metadata": metadata,
         "spec": {
             "replicas": running.replicas,
+            // The operator owns this field, so a Deployment that somebody paused is resumed.
+            "paused": false,
             // A rollback uses the release's snapshot, so old ReplicaSets are not needed for it.
             "revisionHistoryLimit": 2,
             "progressDeadlineSeconds": effective.progress_deadline.as_secs(),

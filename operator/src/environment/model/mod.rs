@@ -9,5 +9,6 @@ pub mod observed;
 pub mod owned_fields;
 pub mod owner;
 pub mod promotion;
+pub mod refused;
 pub mod tenancy;
 pub mod trials;

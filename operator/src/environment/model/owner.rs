@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crokodial_crds::names::{self, COMPONENT_WEB, EnvironmentName, MANAGED_BY, NameError};
 use crokodial_crds::{CrokodialEnvironment, DeletionPolicy};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 
@@ -114,13 +114,48 @@ impl Owner {
         }
     }
 
-    /// True if the owner references of a child object match the policy.
-    pub fn refers(&self, child: &ObjectMeta, policy: DeletionPolicy) -> bool {
-        let owners = child.owner_references.as_deref().unwrap_or_default();
+    /// True if the owner references of an object match the policy: with `Delete`, they include this environment; with
+    /// `Retain`, no environment of this name. Owner references to other objects do not matter.
+    pub fn refers(&self, object: &ObjectMeta, policy: DeletionPolicy) -> bool {
+        let owners = object.owner_references.as_deref().unwrap_or_default();
+        let mut own = owners.iter().filter(|o| self.is_environment(o));
         match policy {
-            DeletionPolicy::Retain => owners.is_empty(),
-            DeletionPolicy::Delete => owners.len() == 1 && owners.iter().all(|o| o.uid == self.uid),
+            DeletionPolicy::Retain => own.next().is_none(),
+            DeletionPolicy::Delete => own.all(|o| o.uid == self.uid) && self.is_among(owners),
         }
+    }
+
+    /// Returns the owner references of an object after its adoption with this policy. References to other objects stay.
+    /// If one of these is the object's controller, the environment becomes an owner that is no controller, because an
+    /// object has at most one.
+    pub fn adopted(&self, object: &ObjectMeta, policy: DeletionPolicy) -> Value {
+        let owners = object.owner_references.as_deref().unwrap_or_default();
+        let foreign: Vec<&OwnerReference> =
+            owners.iter().filter(|o| !self.is_environment(o)).collect();
+        let mut all = json!(foreign);
+        let Value::Array(references) = self.references(policy) else {
+            return all;
+        };
+        let controlled = foreign.iter().any(|o| o.controller == Some(true));
+        if let Some(all) = all.as_array_mut() {
+            all.extend(references.into_iter().map(|mut own| {
+                own["controller"] = json!(!controlled);
+                own
+            }));
+        }
+        all
+    }
+
+    fn is_among(&self, owners: &[OwnerReference]) -> bool {
+        owners.iter().any(|o| o.uid == self.uid)
+    }
+
+    /// True if the reference is to an environment with this name, possibly to a deleted one.
+    fn is_environment(&self, reference: &OwnerReference) -> bool {
+        reference.kind == CrokodialEnvironment::kind(&())
+            && reference.name == self.name.as_str()
+            && reference.api_version.split('/').next()
+                == CrokodialEnvironment::api_version(&()).split('/').next()
     }
 
     /// True if the object's labels show that this operator created it for an environment with this name. It may have
@@ -135,5 +170,64 @@ impl Owner {
         let is =
             |key: &str, value: &str| labels.and_then(|l| l.get(key)).is_some_and(|v| v == value);
         is(names::LABEL_MANAGED_BY, MANAGED_BY) && is(names::LABEL_ENVIRONMENT, self.name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner() -> Owner {
+        Owner {
+            name: "shop".parse().unwrap(),
+            namespace: "apps".to_owned(),
+            uid: "u1".to_owned(),
+            created: None,
+        }
+    }
+
+    fn owned_by(references: &[(&str, &str, &str, bool)]) -> ObjectMeta {
+        let one = |(kind, name, uid, controller): &(&str, &str, &str, bool)| {
+            json!({
+                "apiVersion": if *kind == "CrokodialEnvironment" { "crokodial.com/v1alpha1" } else { "v1" },
+                "kind": kind, "name": name, "uid": uid, "controller": controller,
+            })
+        };
+        let all: Vec<Value> = references.iter().map(one).collect();
+        serde_json::from_value(json!({"ownerReferences": all})).unwrap()
+    }
+
+    fn adopted(object: &ObjectMeta, policy: DeletionPolicy) -> Vec<String> {
+        let all = owner().adopted(object, policy);
+        let one = |o: &Value| format!("{} {}", o["uid"].as_str().unwrap(), o["controller"]);
+        all.as_array().unwrap().iter().map(one).collect()
+    }
+
+    #[test]
+    fn owner_references_of_others_stay() {
+        use DeletionPolicy::{Delete, Retain};
+        let (ours, old) = (
+            ("CrokodialEnvironment", "shop", "u1", true),
+            ("CrokodialEnvironment", "shop", "u0", true),
+        );
+        let (other, controller) = (
+            ("ConfigMap", "x", "c1", false),
+            ("ConfigMap", "y", "c2", true),
+        );
+        let rows: [(&[_], _, bool, &[&str]); 8] = [
+            (&[], Delete, false, &["u1 true"]),
+            (&[ours], Delete, true, &["u1 true"]),
+            (&[old], Delete, false, &["u1 true"]),
+            (&[other, ours], Delete, true, &["c1 false", "u1 true"]),
+            (&[controller], Delete, false, &["c2 true", "u1 false"]),
+            (&[ours, other], Retain, false, &["c1 false"]),
+            (&[other], Retain, true, &["c1 false"]),
+            (&[], Retain, true, &[]),
+        ];
+        for (references, policy, refers, wanted) in rows {
+            let object = owned_by(references);
+            assert_eq!(owner().refers(&object, policy), refers, "{references:?}");
+            assert_eq!(adopted(&object, policy), wanted, "{references:?}");
+        }
     }
 }

@@ -2,11 +2,13 @@
 //! that may resolve without intervention is reported only if it persists.
 
 use crokodial_crds::condition::{self, ConditionType};
-use crokodial_crds::{Actor, CrokodialEnvironment, EnvironmentStatus, Reason};
+use crokodial_crds::names::{Children as Names, EnvironmentName};
+use crokodial_crds::{Actor, CrokodialEnvironment, CrokodialRelease, EnvironmentStatus, Reason};
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::ResourceExt;
 use kube::runtime::events::EventType;
+use kube::{Resource, ResourceExt};
 
 use crate::context::Context;
 use crate::memory::{EnvironmentWarnings, PendingWarning};
@@ -54,9 +56,22 @@ pub async fn announce(
     for condition in news {
         let type_ = type_of(condition);
         let note = format!("{}: {}", condition.type_, condition.message);
-        ctx.event(environment, type_, &condition.reason, &note)
+        let about = release(environment, new);
+        ctx.event_on(environment, about, type_, &condition.reason, &note)
             .await;
     }
+}
+
+/// Returns a reference to the release that the environment is to run, which its conditions are about.
+fn release(environment: &CrokodialEnvironment, new: &EnvironmentStatus) -> Option<ObjectReference> {
+    let name: EnvironmentName = environment.name_any().parse().ok()?;
+    Some(ObjectReference {
+        api_version: Some(CrokodialRelease::api_version(&()).into_owned()),
+        kind: Some(CrokodialRelease::kind(&()).into_owned()),
+        name: Some(Names::of(&name).release(new.release.desired?)),
+        namespace: environment.namespace(),
+        ..ObjectReference::default()
+    })
 }
 
 /// Returns the conditions of `new` that need an Event, and updates `pending`.
@@ -83,14 +98,15 @@ fn news<'a>(
     news.map(|(_, c)| c).collect()
 }
 
-/// True if the status or the reason changed, or if the message about a pin changed, which happens once a day. A
-/// condition that did not exist before counts only if it reports a problem.
+/// True if the status or the reason changed, if the message about a pin changed, which happens once a day, or if other
+/// writes are refused. A condition that did not exist before counts only if it reports a problem.
 fn changed(before: Option<&Condition>, now: &Condition) -> bool {
     before.map_or(is_trouble(now), |before| {
         let reminds = now.type_ == ConditionType::GitDiverged.as_str()
             && now.reason == Reason::Pinned.as_str()
             && before.message != now.message;
-        before.status != now.status || before.reason != now.reason || reminds
+        let others = now.reason == Reason::ApplyFailed.as_str() && before.message != now.message;
+        before.status != now.status || before.reason != now.reason || reminds || others
     })
 }
 

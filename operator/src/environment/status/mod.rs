@@ -23,6 +23,7 @@ use super::effective::Effective;
 use super::finding::Finding;
 use super::model::observed::Observed;
 use super::model::owner::Owner;
+use super::model::refused::RefusedWrites;
 use super::pod_secret::RolledContent;
 use super::validate::Valid;
 use crate::context::Context;
@@ -49,6 +50,8 @@ pub struct StatusInputs<'a> {
     pub observed: &'a Observed,
     /// Planned certificate of the site.
     pub certificate: &'a Certificate,
+    /// Writes of this reconcile that the API server refused.
+    pub refused: &'a RefusedWrites,
     /// Plan of what would be written; set only with `spec.suspend: Plan`.
     pub plan: Option<&'a PlanStatus>,
 }
@@ -233,6 +236,13 @@ fn conditions(
         (ConditionType::RouteAccepted, route),
         (ConditionType::CertificateReady, certificate.finding.clone()),
     ];
+    for (type_, finding) in &mut concerns {
+        // A condition that needs a person already has an older cause, which the refused write does not explain.
+        let explained = finding.is_false() && needs_a_person(finding.reason, step);
+        if let Some(refused) = facts.refused.of(*type_).filter(|_| !explained) {
+            *finding = refused;
+        }
+    }
     if observed.promotion.is_some() {
         // Before `RolledOut`, because a closed gate is the cause of a missing roll-out.
         concerns.insert(3, (ConditionType::Promotable, promotable::finding(step)));
@@ -270,19 +280,24 @@ fn carried(mut finding: Finding, generation: i64, rolled: i64) -> Finding {
     finding
 }
 
-/// Returns the finding for condition `ConfigSecretsValid`. A missing ConfigMap is also reported here, because there is
-/// no separate condition for ConfigMaps.
+/// Returns the finding for condition `ConfigSecretsValid`. A missing ConfigMap, and ConfigMaps that are too large, are
+/// also reported here, because there is no separate condition for ConfigMaps.
 fn config(valid: &Valid) -> Finding {
     match &valid.wanted {
-        Err(finding) if finding.reason == Reason::ConfigMapNotFound => finding.clone(),
+        Err(finding)
+            if [Reason::ConfigMapNotFound, Reason::ConfigTooLarge].contains(&finding.reason) =>
+        {
+            finding.clone()
+        }
         _ => valid.config.active.finding.clone(),
     }
 }
 
 /// Returns the finding for condition `Ready`: True if the release that the spec asks for is Good and serves, and every
 /// condition in `concerns` is met; for some of them, Unknown is enough. It is False while the environment is suspended
-/// or has a name conflict. If several conditions are not met, the reason is that of the first one that needs human
-/// intervention. If none needs it, it is that of the first one that a person asked for, else of the first unmet one.
+/// or has a name conflict, or if a write was refused. If several conditions are not met, the reason is that of the first
+/// one that needs human intervention. If none needs it, it is that of the first one that a person asked for, else of the
+/// first unmet one.
 fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
     let StatusInputs { valid, step, .. } = facts;
     if let Some(conflict) = &valid.conflict {
@@ -291,6 +306,9 @@ fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Find
     if facts.effective.suspended() {
         let what = "spec.suspend tells the operator to change nothing";
         return Finding::no(Reason::Suspended, what);
+    }
+    if let Some(refused) = facts.refused.ready() {
+        return refused;
     }
     let unmet = |type_: &ConditionType, finding: &Finding| match type_ {
         // Unknown does not make `Ready` False here: only a negative result does.

@@ -160,7 +160,7 @@ fn the_workloads_own_objects() {
     assert_eq!(
         deployment["spec"],
         json!({
-            "replicas": 4, "revisionHistoryLimit": 2, "progressDeadlineSeconds": 120,
+            "replicas": 4, "paused": false, "revisionHistoryLimit": 2, "progressDeadlineSeconds": 120,
             "selector": {"matchLabels": owner().selector()},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {"metadata": {"labels": {"a": "b"}, "annotations": {"crokodial.com/credentials": "1.2"}}, "spec": {"x": 1}},

@@ -4,6 +4,9 @@ use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{ConditionType as T, PromotionVerdict};
 
 use super::super::fixture::{Case, at, serving, table};
+use super::super::model::children::ChildKind;
+use super::super::model::refused::WriteStep;
+use crate::kube_io::refusal::WriteRefusal;
 
 /// Formats the conditions `Ready`, `Reconciling` and `Stalled`.
 fn kstatus(case: &Case) -> String {
@@ -325,4 +328,48 @@ fn a_condition_keeps_its_time_while_its_status_is_the_same() {
     };
     assert_eq!(available(&old("True")), (whole_seconds(at(9)), Some(5)));
     assert_eq!(available(&old("False")), (whole_seconds(at(70)), Some(5)));
+}
+
+#[test]
+fn a_refused_write_is_the_first_thing_to_say() {
+    let refusal = |lasting: bool| WriteRefusal {
+        cause: "exceeded quota: stop".to_owned(),
+        lasting,
+        immutable: false,
+        hung: false,
+    };
+    let after = |given: &str, lasting: bool| {
+        let mut case = serving(given);
+        let step = WriteStep::Child(ChildKind::Ingress);
+        case.refused.refused(step, "Ingress shop", refusal(lasting));
+        case
+    };
+    let seen = "Ingress shop could not be written: exceeded quota: stop";
+    let refused = after("", true);
+    assert_eq!(kstatus(&refused), needs(&format!("ApplyFailed: {seen}")));
+    assert_eq!(
+        refused.condition(T::RouteAccepted),
+        format!("False ApplyFailed: {seen}")
+    );
+    assert!(
+        refused
+            .condition(T::RolledOut)
+            .starts_with("True Succeeded")
+    );
+    let passing = after("", false);
+    assert_eq!(kstatus(&passing), waits(&format!("Blocked: {seen}")));
+    assert!(
+        passing
+            .condition(T::RouteAccepted)
+            .starts_with("True Succeeded")
+    );
+    // What the operator was told not to do, and the older cause of a condition, are said instead.
+    let suspended = kstatus(&after("spec: {suspend: All}", true));
+    assert!(suspended.starts_with("False Suspended"), "{suspended}");
+    let missing = after("class: missing", true);
+    assert!(
+        missing
+            .condition(T::RouteAccepted)
+            .starts_with("False ControllerMissing")
+    );
 }

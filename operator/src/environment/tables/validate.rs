@@ -2,6 +2,7 @@
 //! credentials, and what may be written.
 
 use super::super::credential_check::CredentialState;
+use super::super::decide::view;
 use super::super::fixture::{case, digest, found, serving, table};
 use crate::release::inputs;
 
@@ -254,13 +255,26 @@ fn each_child_of_somebody_elses_is_named() {
         ("Certificate", "Secret shop-tls"),
         ("Ingress", "Ingress shop"),
     ] {
-        assert_eq!(of(&format!("foreign: [{child}]")), one(object));
-        assert_eq!(of(&format!("ours: [{child}]")), "-");
+        let all = "spec: {runtime: {replicas: 2}, tls: {mode: SelfSigned}}";
+        assert_eq!(of(&format!("{all}, foreign: [{child}]")), one(object));
+        assert_eq!(of(&format!("{all}, ours: [{child}]")), "-");
     }
     assert_eq!(
         of("deployment: null, foreign: [Deployment, Service]"),
         one("Service shop, Deployment shop")
     );
+    // What the spec does without may be somebody else's.
+    for (spec, child) in [
+        ("route: {kind: None}", "Ingress"),
+        (
+            "route: {kind: None}, tls: {mode: SelfSigned}",
+            "Certificate",
+        ),
+        ("tls: {mode: None}", "Certificate"),
+        ("runtime: {replicas: 1}", "DisruptionBudget"),
+    ] {
+        assert_eq!(of(&format!("spec: {{{spec}}}, foreign: [{child}]")), "-");
+    }
 }
 
 #[test]
@@ -296,6 +310,30 @@ fn a_check_that_cannot_be_run_is_told_and_one_that_is_not_wanted_is_not() {
             (
                 "spec: {mongo: {preflight: {mode: 'Off'}}}, mongo: null",
                 "Unknown NotVerified: the URI in secret mongo is in use for database shop, unproven",
+            ),
+        ],
+        of,
+    );
+}
+
+#[test]
+fn an_absurd_release_number_is_ignored() {
+    let of = |given: &str| {
+        let case = serving(given);
+        let ignored = view::ignored_number(&case.seen);
+        format!("{} {ignored:?}", case.step.spent)
+    };
+    table(
+        &[
+            ("", "1 None"),
+            ("deployment: {release: 1, largest: 7}", "7 None"),
+            (
+                "deployment: {release: 1, largest: 999999999}",
+                "1 Some(999999999)",
+            ),
+            (
+                "deployment: {release: 1, largest: 7}, unclaimed: {999999999: '2'}",
+                "7 Some(999999999)",
             ),
         ],
         of,
