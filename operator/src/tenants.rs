@@ -132,11 +132,10 @@ impl Tenants {
                 problems.push(format!("tenant {name} has no namespaces"));
             }
             for namespace in &tenant.namespaces {
-                match owner_of.insert(namespace.clone(), name.clone()) {
-                    Some(other) => problems.push(format!(
+                if let Some(other) = owner_of.insert(namespace.clone(), name.clone()) {
+                    problems.push(format!(
                         "namespace {namespace} is in tenant {other} and in tenant {name}"
-                    )),
-                    None => {}
+                    ));
                 }
             }
             tenants.push(read(tenant, &mut problems));

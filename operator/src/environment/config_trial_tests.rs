@@ -63,6 +63,7 @@ fn web(name: &str, release: i64, ready: bool) -> PodView {
 
 /// Returns an observed state in which release 7 is Good and serves with the value `old`, and the user's Secret has the
 /// value `given`.
+#[expect(clippy::too_many_lines, reason = "one field after the other")]
 fn seen(given: &str) -> Observed {
     let record = Record {
         spec: ReleaseSpec {

@@ -52,6 +52,17 @@ pub fn not_allowed(domain: &str, rule: &HostRule) -> Finding {
     Finding::no(Reason::HostNotAllowed, what)
 }
 
+/// Returns the finding for an environment whose domain `other` has. Environments of other tenants are not named.
+pub fn taken(domain: &str, other: &Claim) -> Finding {
+    let what = if other.same_tenant {
+        let (namespace, name) = (&other.namespace, &other.name);
+        format!("{domain} is the domain of environment {namespace}/{name}")
+    } else {
+        format!("{domain} is the domain of another environment")
+    };
+    Finding::no(Reason::HostTaken, what)
+}
+
 /// True if an Ingress that exists must be removed: it has a host that `rule` does not allow, or it has `domain`, which is
 /// `taken` by another environment. The latter happens if two environments wrote their Ingresses at the same time.
 pub fn withdraws(live: &Ingress, domain: &str, taken: bool, rule: &HostRule) -> bool {

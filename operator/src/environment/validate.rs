@@ -267,16 +267,8 @@ fn ingress(
     if let Some(other) =
         keeper.filter(|c| c.namespace != owner.namespace || c.name != owner.name.as_str())
     {
-        let what = if other.same_tenant {
-            format!(
-                "{} is the domain of environment {}/{}",
-                spec.domain, other.namespace, other.name
-            )
-        } else {
-            format!("{} is the domain of another environment", spec.domain)
-        };
         return Route {
-            finding: Finding::no(Reason::HostTaken, what),
+            finding: hosts::taken(&spec.domain, other),
             write: false,
         };
     }
