@@ -68,6 +68,7 @@ impl Reason {
             Self::Progressing
             | Self::Baking
             | Self::Blocked
+            | Self::Unreadable
             | Self::NotAccepted
             | Self::RegistryUnreachable
             | Self::NotMeasured

@@ -26,6 +26,9 @@ impl Reason {
             Self::ConfigTooLarge => {
                 "Shorten the ConfigMaps, or remove some from config.configMapRefs."
             }
+            Self::Unreadable => {
+                "Give the operator its rights in the namespace the message names, or remove it from the chart's namespaces.watch. If an object is named, correct it or install a newer operator."
+            }
             Self::ImageNotFound => "Push the image, or correct spec.image.",
             Self::RegistryUnauthorized => "Give a Secret with access in spec.imagePullSecrets.",
             Self::RegistryUnreachable => {

@@ -53,6 +53,13 @@ pub enum Reason {
     #[strum(props(who = "user"))]
     ConfigTooLarge,
 
+    // What the operator may read.
+    /// The operator cannot read what it needs for this decision: a right in a watched namespace is missing, the
+    /// namespace was deleted, or an object there has a form that this version of the operator does not know. Nothing
+    /// new is decided meanwhile, and what is in use stays in use.
+    #[strum(props(who = "cluster administrator"))]
+    Unreadable,
+
     // The image.
     /// The registry has no such image or tag.
     #[strum(props(who = "user"))]

@@ -18,8 +18,8 @@ use crate::fingerprint::Key;
 use crate::kube_io::KubeIo;
 use crate::lookups::Lookups;
 use crate::memory::{
-    AppliedCache, ConfirmedHosts, KnownObjects, PendingWarnings, RefusedSince, ResumeTimes,
-    StaleRounds,
+    AppliedCache, ConfirmedHosts, KnownObjects, PendingWarnings, Reconciling, RefusedSince,
+    ResumeTimes, StaleRounds,
 };
 use crate::metrics::Metrics;
 use crate::registry::{Existence, Images, ResolveError};
@@ -120,6 +120,8 @@ pub struct Context {
     pub stale: StaleRounds,
     /// Time at which each environment was last observed as suspended.
     pub resumed: ResumeTimes,
+    /// Reconciles in progress, to notice a deletion in the course of one.
+    pub reconciling: Reconciling,
     /// Key for fingerprints. It is unset until the Secret that stores it has been read or created.
     pub key: OnceLock<Key>,
     began: Timestamp,
@@ -175,6 +177,7 @@ impl Context {
             refused: RefusedSince::default(),
             stale: StaleRounds::default(),
             resumed: ResumeTimes::default(),
+            reconciling: Reconciling::default(),
             key: OnceLock::new(),
             began: clock.now(),
             clock,
@@ -200,6 +203,8 @@ impl Context {
         self.children.forget(namespace, name);
         self.refused.forget(namespace, name);
         self.stale.forget(namespace, name);
+        self.resumed.forget(namespace, name);
+        self.reconciling.deleted(namespace, name);
     }
 
     /// Publishes an Event about the object `about`. A failure is only logged, because nothing depends on Events.

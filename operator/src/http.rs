@@ -32,8 +32,10 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// State of the operator that /readyz reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shown {
-    /// Requirements that the controllers lack, such as an installed CRD.
+    /// Requirements that are missing, such as an installed CRD or a right in one namespace.
     missing: Vec<String>,
+    /// False if the operator can do nothing at all because of what is missing.
+    usable: bool,
     /// Reason why this replica cannot take part in the leader election; `None` if it can.
     election: Option<String>,
     leads: bool,
@@ -45,10 +47,11 @@ struct Shown {
 pub struct Readiness(Arc<watch::Sender<Shown>>);
 
 impl Readiness {
-    /// Returns the state at startup. It is not ready until [`Self::set_missing`] is called with an empty list.
+    /// Returns the state at startup. It is not ready until [`Self::set_missing`] is called.
     pub fn starting() -> Self {
         Self(Arc::new(watch::Sender::new(Shown {
             missing: vec!["first look at the API server".to_owned()],
+            usable: false,
             election: None,
             leads: false,
         })))
@@ -62,10 +65,11 @@ impl Readiness {
         });
     }
 
-    /// Replaces the list of requirements that the controllers lack, such as `CRD crokodialenvironments.crokodial.com`.
-    /// An empty list means that they are ready.
-    pub fn set_missing(&self, missing: Vec<String>) {
-        self.set(|state| state.missing = missing);
+    /// Replaces the list of missing requirements, such as `CRD crokodialenvironments.crokodial.com`. The operator is
+    /// ready if it is `usable`, although rights in some namespaces may be missing: otherwise a lost namespace would stop
+    /// the roll-out of a new operator version, from which all others would benefit.
+    pub fn set_missing(&self, missing: Vec<String>, usable: bool) {
+        self.set(|state| (state.missing, state.usable) = (missing, usable));
     }
 
     /// Sets the reason why this replica cannot take part in the leader election; `None` if it can.
@@ -78,8 +82,13 @@ impl Readiness {
         self.set(|state| state.leads = leads);
     }
 
-    /// Returns everything that keeps the operator from being ready: requirements that the controllers lack, and the
-    /// problem of the leader election.
+    /// Returns true if this replica does its work, or waits to become leader.
+    pub fn is_ready(&self) -> bool {
+        let state = self.0.borrow();
+        state.usable && state.election.is_none()
+    }
+
+    /// Returns everything that is missing: requirements of the controllers, and the problem of the leader election.
     pub fn missing(&self) -> Vec<String> {
         let state = self.0.borrow();
         state
@@ -139,7 +148,7 @@ struct Ready {
 
 async fn readyz(State(shared): State<Shared>) -> Response {
     let missing = shared.readiness.missing();
-    let status = if missing.is_empty() {
+    let status = if shared.readiness.is_ready() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE

@@ -34,7 +34,10 @@ async fn readyz_names_what_is_missing_and_healthz_does_not_care() {
         get(&router, "/readyz").await.0,
         StatusCode::SERVICE_UNAVAILABLE
     );
-    readiness.set_missing(vec!["CRD crokodialenvironments.crokodial.com".into()]);
+    readiness.set_missing(
+        vec!["CRD crokodialenvironments.crokodial.com".into()],
+        false,
+    );
     let (status, kind, body) = get(&router, "/readyz").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(kind, "application/json");
@@ -43,7 +46,14 @@ async fn readyz_names_what_is_missing_and_healthz_does_not_care() {
         r#"{"missing":["CRD crokodialenvironments.crokodial.com"],"role":"standby"}"#
     );
     assert_eq!(get(&router, "/healthz").await.0, StatusCode::OK);
-    readiness.set_missing(vec![]);
+    readiness.set_missing(
+        vec!["the right to list secrets in namespace a".into()],
+        true,
+    );
+    let (status, _, body) = get(&router, "/readyz").await;
+    assert_eq!(status, StatusCode::OK, "it works for the other namespaces");
+    assert!(body.contains("in namespace a"), "{body}");
+    readiness.set_missing(vec![], true);
     let (status, _, body) = get(&router, "/readyz").await;
     assert_eq!(
         (status, body.as_str()),

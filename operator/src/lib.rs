@@ -25,6 +25,7 @@ pub mod registry;
 pub mod release;
 pub mod release_changes;
 pub mod requeue;
+pub mod requirements;
 pub mod run;
 pub mod scrub;
 pub mod smoke;

@@ -15,6 +15,9 @@ use tokio::sync::watch;
 /// limit.
 const MAX_ANSWERS: usize = 2_000;
 
+/// Time after which a lookup that panicked is repeated.
+const PANIC_RETRY: Duration = Duration::from_secs(60);
+
 /// Cache of lookup results by key. At most one lookup per key runs at a time.
 #[derive(Debug)]
 pub struct Lookups<K, V> {
@@ -83,8 +86,9 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
         if let Some(entry) = entries.get(key) {
             let usable = match &*entry.answer.borrow() {
                 Some(value) => fresh(entry.asked, max_age(value), now),
-                // An error means that the task of the look-up is gone and no answer will come.
-                None => entry.answer.has_changed().is_ok(),
+                // An error means that the look-up panicked and no answer will come. It would probably panic again, so
+                // it is not repeated at once.
+                None => entry.answer.has_changed().is_ok() || fresh(entry.asked, PANIC_RETRY, now),
             };
             if usable {
                 return entry.clone();
@@ -123,5 +127,32 @@ fn forget_older_half<K: Clone + Eq + Hash, V>(entries: &mut HashMap<K, Entry<V>>
     ages.sort_unstable();
     if let Some(middle) = ages.get(ages.len() / 2).copied() {
         entries.retain(|_, e| e.asked > middle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lookup_that_panics_ends_nothing_and_is_not_repeated_at_once() {
+        let lookups: Lookups<u8, u8> = Lookups::default();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for second in [0, 1, 59, 60, 61] {
+            let counted = asked.clone();
+            let ask = || async move {
+                let before = counted.fetch_add(1, Ordering::Relaxed);
+                assert!(before > 10, "a panic of the lookup");
+                1
+            };
+            let day = |_: &u8| Duration::from_secs(86_400);
+            let wait = Duration::from_secs(1);
+            assert_eq!(lookups.get(&1, at(second), wait, day, ask).await, None);
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 2, "at 0 s and at 60 s");
     }
 }

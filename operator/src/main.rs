@@ -19,6 +19,7 @@ fn main() -> anyhow::Result<()> {
     };
     let config = Config::from_args(&args)?;
     telemetry::init(config.log_format, config.log_filter())?;
+    telemetry::log_panics();
     install_tls()?;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

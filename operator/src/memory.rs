@@ -157,21 +157,69 @@ impl StaleRounds {
     }
 }
 
-/// Time at which each environment was last observed as suspended, by UID. Deadlines of an environment's releases do not
-/// run while it is suspended.
+/// Namespace and name of an environment.
+type Place = (String, String);
+
+fn place((namespace, name): (&str, &str)) -> Place {
+    (namespace.to_owned(), name.to_owned())
+}
+
+/// Time at which each environment was last observed as suspended, with its UID. Deadlines of an environment's releases
+/// do not run while it is suspended.
 #[derive(Debug, Default)]
-pub struct ResumeTimes(Mutex<HashMap<String, Timestamp>>);
+pub struct ResumeTimes(Mutex<HashMap<Place, (String, Timestamp)>>);
 
 impl ResumeTimes {
-    /// Returns the earliest time from which deadlines of the environment `uid` may be counted. This is `now` if the
-    /// environment is suspended, otherwise the time at which it was last observed as suspended. Returns
-    /// [`Timestamp::MIN`] if it was never observed as suspended.
-    pub fn since(&self, uid: &str, suspended: bool, now: Timestamp) -> Timestamp {
+    /// Returns the earliest time from which deadlines of the environment with this namespace, name and UID may be
+    /// counted. This is `now` if the environment is suspended, otherwise the time at which it was last observed as
+    /// suspended. Returns [`Timestamp::MIN`] if it was never observed as suspended.
+    pub fn since(
+        &self,
+        environment: (&str, &str),
+        uid: &str,
+        suspended: bool,
+        now: Timestamp,
+    ) -> Timestamp {
         let mut resumed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = place(environment);
         if suspended {
-            resumed.insert(uid.to_owned(), now);
+            resumed.insert(place, (uid.to_owned(), now));
+            return now;
         }
-        resumed.get(uid).copied().unwrap_or(Timestamp::MIN)
+        let known = resumed.get(&place).filter(|(of, _)| of == uid);
+        known.map_or(Timestamp::MIN, |(_, at)| *at)
+    }
+
+    /// Removes the time of a deleted environment.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        let mut resumed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        resumed.remove(&place((namespace, name)));
+    }
+}
+
+/// Reconciles in progress, and which of their environments were deleted since they began.
+#[derive(Debug, Default)]
+pub struct Reconciling(Mutex<HashMap<Place, bool>>);
+
+impl Reconciling {
+    /// Records that a reconcile of this environment begins.
+    pub fn begin(&self, namespace: &str, name: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(place((namespace, name)), false);
+    }
+
+    /// Records that the environment was deleted, if a reconcile of it is in progress.
+    pub fn deleted(&self, namespace: &str, name: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(deleted) = all.get_mut(&place((namespace, name))) {
+            *deleted = true;
+        }
+    }
+
+    /// Records that the reconcile has ended. Returns true if the environment was deleted since it began.
+    pub fn end(&self, namespace: &str, name: &str) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&place((namespace, name))).unwrap_or(false)
     }
 }
 

@@ -2,12 +2,12 @@
 //! shutdown.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
+use futures::FutureExt;
 use futures::future::join_all;
-use kube::CustomResourceExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -17,22 +17,23 @@ use crate::config::Config;
 use crate::config::defaults::Defaults;
 use crate::context::{Context, Outside, Settings};
 use crate::edge::EdgeProbe;
-use crate::environment::controller;
+use crate::environment::controller::{self, Watched};
 use crate::http::{self, Readiness};
-use crate::kube_io::{IoError, Kind, KubeIo, connection};
+use crate::kube_io::{KubeIo, connection};
 use crate::leader::{Elector, Fence, LeadershipCallbacks, socket};
 use crate::metrics::Metrics;
 use crate::net::{Guard, HttpClient, Trust, api_server_ips};
 use crate::registry::Resolver;
 use crate::requeue::RequeueTrigger;
+use crate::requirements;
 use crate::smoke::SmokeProbe;
 use crate::smoke::run::Limits;
 use crate::uptime::Probes;
 use crate::uptime::probe::Dialler;
 use crate::uptime::prober::Prober;
 
-/// Interval between checks for missing CRDs or permissions.
-const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Time after which a controller that panicked is started again.
+const RESTART_DELAY: Duration = Duration::from_secs(10);
 
 /// Runs the operator until it receives SIGTERM or SIGINT. It then stops reconciles in progress and gives up the
 /// leadership.
@@ -45,37 +46,33 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     let readiness = Readiness::starting();
     let listener = TcpListener::bind(config.listen).await?;
-    let server = tokio::spawn(http::serve(
-        listener,
-        metrics.clone(),
-        readiness.clone(),
-        stop.clone(),
-    ));
+    let server = http::serve(listener, metrics.clone(), readiness.clone(), stop.clone());
+    let server = tokio::spawn(ending(stop.clone(), server));
     let kube = kube_config().await?;
     let ctx = Arc::new(context(&config, &kube, metrics.clone()).await?);
     let signals = tokio::spawn(wait_for_signal(stop.clone()));
     tracing::info!(namespaces = ?config.watch_namespaces, version = env!("CARGO_PKG_VERSION"), "started");
     let (terms_begun, terms) = watch::channel(0);
-    if wait_for_kinds(&ctx, &readiness, &stop).await {
+    if requirements::wait(&ctx, &readiness, &stop).await {
         let elector = elector(
             &config,
             &kube,
             &ctx,
             ElectionListener {
                 metrics,
-                readiness,
+                readiness: readiness.clone(),
                 terms_begun,
                 probes: ctx.probes.clone(),
             },
         )?;
-        let election = tokio::spawn(elector.run(stop.clone()));
+        let election = tokio::spawn(ending(stop.clone(), elector.run(stop.clone())));
         let namespaces = config.watch_namespaces.iter().cloned();
         let runs = namespaces.map(|ns| {
             let (ctx, terms) = (ctx.clone(), terms.clone());
             let watches = connection::multiplexed(&kube)?;
-            Ok(controller::run(
+            Ok(supervised(
                 ctx,
-                controller::Watched {
+                Watched {
                     namespace: ns,
                     client: watches,
                 },
@@ -84,7 +81,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
                 stop.clone(),
             ))
         });
-        join_all(runs.collect::<kube::Result<Vec<_>>>()?).await;
+        let runs = join_all(runs.collect::<kube::Result<Vec<_>>>()?);
+        tokio::join!(runs, requirements::watch(&ctx, &readiness, &stop));
         election.await?;
     }
     stop.cancel();
@@ -92,6 +90,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     signals.await??;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Runs a task without which the operator is of no use. When it ends, even by a panic, the operator stops, and the
+/// kubelet starts it again.
+async fn ending<T>(stop: CancellationToken, task: impl Future<Output = T>) -> T {
+    let _stop = stop.drop_guard();
+    task.await
 }
 
 /// Forwards results of the leader election to metrics, readiness, controllers and probes.
@@ -212,53 +217,26 @@ fn api_server() -> Option<SocketAddr> {
     Some(SocketAddr::new(host.parse().ok()?, port.parse().ok()?))
 }
 
-/// Waits until environments and releases can be listed in every watched namespace. Meanwhile, /readyz reports the
-/// missing CRD or permission, and the operator keeps running. Returns false if the operator was stopped.
-async fn wait_for_kinds(ctx: &Context, readiness: &Readiness, stop: &CancellationToken) -> bool {
+/// Runs the controller of one namespace. If it panics, it is started again after a pause, and the controllers of the
+/// other namespaces go on meanwhile.
+async fn supervised(
+    ctx: Arc<Context>,
+    watched: Watched,
+    concurrency: u16,
+    terms: watch::Receiver<u64>,
+    stop: CancellationToken,
+) {
     loop {
-        let missing = missing(ctx).await;
-        readiness.set_missing(missing.clone());
-        if missing.is_empty() {
-            return true;
+        let (ctx, terms, stopped) = (ctx.clone(), terms.clone(), stop.clone());
+        let run = controller::run(ctx, watched.clone(), concurrency, terms, stopped);
+        if AssertUnwindSafe(run).catch_unwind().await.is_ok() {
+            return;
         }
-        tracing::warn!(?missing, "waiting");
+        tracing::error!(namespace = watched.namespace, "a controller panicked");
         tokio::select! {
-            () = stop.cancelled() => return false,
-            () = tokio::time::sleep(RECHECK_INTERVAL) => {}
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RESTART_DELAY) => {}
         }
-    }
-}
-
-async fn missing(ctx: &Context) -> Vec<String> {
-    let mut missing = Vec::new();
-    for namespace in &ctx.settings.watch_namespaces {
-        missing.extend(
-            cannot_list::<CrokodialEnvironment>(ctx, namespace, CrokodialEnvironment::crd_name())
-                .await,
-        );
-        missing.extend(
-            cannot_list::<CrokodialRelease>(ctx, namespace, CrokodialRelease::crd_name()).await,
-        );
-    }
-    missing.sort();
-    missing.dedup();
-    missing
-}
-
-async fn cannot_list<K: Kind>(ctx: &Context, namespace: &str, crd: &str) -> Option<String> {
-    let found = ctx.io.list_metadata::<K>(namespace, "").await;
-    found.err().map(|error| reason(&error, namespace, crd))
-}
-
-fn reason(error: &IoError, namespace: &str, crd: &str) -> String {
-    if error.is_not_found() {
-        format!("CRD {crd}: apply it, or set crds.install in the chart")
-    } else if error.is_forbidden() {
-        format!(
-            "the right to list {crd} in namespace {namespace}: list the namespace in the chart's namespaces.watch"
-        )
-    } else {
-        error.to_string()
     }
 }
 

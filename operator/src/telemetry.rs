@@ -52,6 +52,16 @@ pub fn init(format: LogFormat, filter: EnvFilter) -> Result<(), TelemetryError> 
     .map_err(|_| TelemetryError::AlreadySet)
 }
 
+/// Logs every panic like other errors, with its place in the source. A text that was put together at run time is left
+/// out, because it can quote an object.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        let text = panic.payload().downcast_ref::<&str>();
+        tracing::error!(at, text, "a panic");
+    }));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -125,6 +125,17 @@ impl FakeApi {
         self.lock().faults.allow();
     }
 
+    /// Takes all rights in a namespace from all clients, as if the RoleBinding there had been deleted: each call is
+    /// answered with 403, until [`Self::permit`].
+    pub fn forbid(&self, namespace: &str) {
+        self.lock().faults.forbidden.insert(namespace.to_owned());
+    }
+
+    /// Gives the rights in a namespace back.
+    pub fn permit(&self, namespace: &str) {
+        self.lock().faults.forbidden.remove(namespace);
+    }
+
     pub fn clear_faults(&self) {
         self.lock().faults.clear();
     }

@@ -1,5 +1,7 @@
 //! Injection of faults into API calls, and the record of calls.
 
+use std::collections::BTreeSet;
+
 use crate::routes::{Route, Verb};
 use crate::status::ApiError;
 
@@ -84,6 +86,8 @@ pub struct Faults {
     pub calls: Vec<Call>,
     /// Requests that could not be parsed, for example because of an unknown path or an invalid body.
     pub unexpected: Vec<String>,
+    /// Namespaces in which the clients have no rights: all their calls there are answered with 403.
+    pub forbidden: BTreeSet<String>,
 }
 
 impl Faults {
@@ -133,7 +137,10 @@ impl Faults {
     }
 
     /// Counts one call, and returns the fault to inject into it, if any.
-    pub fn next(&mut self, verb: Verb) -> Option<Fault> {
+    pub fn next(&mut self, verb: Verb, namespace: &str) -> Option<Fault> {
+        if self.forbidden.contains(namespace) {
+            return Some(Fault::Status(403));
+        }
         if verb == Verb::Watch {
             return None;
         }

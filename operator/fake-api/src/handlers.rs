@@ -83,12 +83,29 @@ pub fn selector(route: &Route) -> ApiResult<Selector> {
     )
 }
 
+fn place(key: &Key) -> String {
+    format!("{}/{}", key.namespace, key.name)
+}
+
 fn list(store: &Store, route: &Route) -> ApiResult<Answer> {
     let selector = selector(route)?;
-    let matching = store
+    let limit: usize = route.param("limit").parse().unwrap_or(0);
+    let after = route.param("continue");
+    let mut matching: Vec<_> = store
         .list(&route.resource, &route.namespace)
         .filter(|(_, stored)| selector.matches(&stored.value))
-        .map(|(_, stored)| stored.served());
+        .filter(|(key, _)| after.is_empty() || place(key).as_str() > after)
+        .collect();
+    matching.sort_by_key(|(key, _)| place(key));
+    let left = matching.len().saturating_sub(limit);
+    let mut metadata = json!({"resourceVersion": store.version().to_string()});
+    if limit > 0 && left > 0 {
+        matching.truncate(limit);
+        // The real server's token is opaque, and so it is to the clients of this one.
+        metadata["continue"] = json!(matching.last().map(|(key, _)| place(key)));
+        metadata["remainingItemCount"] = json!(left);
+    }
+    let matching = matching.into_iter().map(|(_, stored)| stored.served());
     let items: Vec<Value> = matching
         .map(|object| {
             let mut item = shown(&object, route.metadata_only);
@@ -113,7 +130,7 @@ fn list(store: &Store, route: &Route) -> ApiResult<Answer> {
         )
     };
     let body = json!({"kind": kind, "apiVersion": api_version,
-        "metadata": {"resourceVersion": store.version().to_string()}, "items": items});
+        "metadata": metadata, "items": items});
     Ok(Answer {
         code: 200,
         body,

@@ -92,7 +92,7 @@ impl Connection {
             Ok(route) => route,
             Err(why) => return Decision::Answer(state.no_route(parts, why)),
         };
-        let fault = state.faults.next(route.verb);
+        let fault = state.faults.next(route.verb, &route.namespace);
         if fault == Some(Fault::Held) {
             state.held.push(route);
             return Decision::Hang;

@@ -124,6 +124,7 @@ fn seen(given: &str) -> Observed {
         tenancy: Tenancy::default(),
         class: Class::Unknown,
         claims: Vec::new(),
+        unreadable_claims: Vec::new(),
         https: None,
         probes: None,
     }

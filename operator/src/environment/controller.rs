@@ -15,7 +15,7 @@ use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::controller::Error::ReconcilerFailed;
+use kube::runtime::controller::Error::{ObjectNotFound, ReconcilerFailed};
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
@@ -36,11 +36,18 @@ use crate::release::gate::EnvironmentRef;
 /// error.
 const WATCH_TIMEOUT: u32 = 40;
 
+/// Number of objects that a watch requests at once at its start. The metadata of one object can have some 300 kB.
+const WATCH_PAGE: u32 = 50;
+
+/// Delay before the next reconcile after one that panicked, which it will probably do again.
+const PANIC_RETRY: Duration = Duration::from_secs(60);
+
 /// Environment as the watch returns it. An object that cannot be decoded becomes an error value, so it does not stop
 /// the watch of the other environments.
 type Guarded = DeserializeGuard<CrokodialEnvironment>;
 
 /// Namespace to watch, and the client for its watches.
+#[derive(Clone)]
 pub struct Watched {
     /// Name of the namespace.
     pub namespace: String,
@@ -91,6 +98,10 @@ pub async fn run(
                 Err(ReconcilerFailed(error, environment)) => {
                     let step = error.step();
                     tracing::warn!(step, %error, %environment, "a reconcile failed");
+                }
+                // A deleted object, whose last changes arrive after it is gone.
+                Err(ObjectNotFound(environment)) => {
+                    tracing::debug!(%environment, "deleted");
                 }
                 Err(error) => tracing::warn!(%error, "a watch or a reconcile failed"),
             }
@@ -186,7 +197,9 @@ where
 }
 
 fn all() -> watcher::Config {
-    watcher::Config::default().timeout(WATCH_TIMEOUT)
+    watcher::Config::default()
+        .timeout(WATCH_TIMEOUT)
+        .page_size(WATCH_PAGE)
 }
 
 /// Returns the watch configuration for objects with the operator's `managed-by` label.
@@ -330,21 +343,38 @@ async fn look(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error>
     if let Err(error) = &result {
         ctx.metrics
             .reconcile_failed(Reconciled::CrokodialEnvironment, error.class());
-        if error.class() == FailureClass::Invalid {
+        if matches!(error, Error::Observe(error) if error.is_undecodable()) {
+            ctx.metrics.undecodable(Reconciled::CrokodialRelease);
+            let note = format!(
+                "{error}; this environment is left alone meanwhile. Next (cluster administrator): install the operator version that wrote it, or restore it from a backup."
+            );
+            ctx.event(&*guarded, EventType::Warning, "Undecodable", &note)
+                .await;
+        } else if error.class() == FailureClass::Invalid {
             let note = format!("{error}. Next (user): correct it.");
             ctx.event(&*guarded, EventType::Warning, "InvalidSpec", &note)
+                .await;
+        }
+        if error.class() == FailureClass::Panic {
+            let note = format!(
+                "{error}; it is tried again in {} s. Next (cluster administrator): report it with the operator's log.",
+                PANIC_RETRY.as_secs()
+            );
+            ctx.event(&*guarded, EventType::Warning, "InternalError", &note)
                 .await;
         }
     }
     result
 }
 
-/// Returns the delay before the next reconcile after an error. After an invalid spec, it is 5 min, because an edit triggers a reconcile anyway. After all other errors, it is 5 s. The queue has no
+/// Returns the delay before the next reconcile after an error. After an invalid spec, it is 5 min, because an edit
+/// triggers a reconcile anyway. After a panic, it is 1 min. After all other errors, it is 5 s. The queue has no
 /// backoff, so 5 s is chosen such that an overloaded API server can cope with the retries of fifty environments.
 #[allow(clippy::needless_pass_by_value)] // The controller's signature.
 fn on_error(_: Arc<Guarded>, error: &Error, _: Arc<Context>) -> Action {
     match error.class() {
         FailureClass::Invalid => Action::requeue(Duration::from_secs(300)),
+        FailureClass::Panic => Action::requeue(PANIC_RETRY),
         FailureClass::Retry | FailureClass::Deadline => Action::requeue(Duration::from_secs(5)),
     }
 }

@@ -31,6 +31,9 @@ pub enum Error {
     /// The reconcile exceeded [`RECONCILE_TIMEOUT`].
     #[error("not done within {} s", RECONCILE_TIMEOUT.as_secs())]
     Timeout,
+    /// The reconcile panicked. The text of the panic is not included, because it can quote an object.
+    #[error("an internal error of the operator ended the reconcile")]
+    Panic,
 }
 
 /// Error for a name, host or spec field that does not parse.
@@ -77,7 +80,7 @@ impl Error {
             Self::Validate(_) => "validate",
             Self::Apply(_) => "apply",
             Self::Status(_) => "status",
-            Self::Timeout => "any",
+            Self::Timeout | Self::Panic => "any",
         }
     }
 
@@ -88,16 +91,18 @@ impl Error {
             Self::Observe(error) | Self::Apply(error) | Self::Status(error) => {
                 error.is_conflict() || error.is_not_leading()
             }
-            Self::Validate(_) | Self::Timeout => false,
+            Self::Validate(_) | Self::Timeout | Self::Panic => false,
         }
     }
 
     /// Returns the class of the failure, which determines its metric and the delay before the next reconcile.
     pub fn class(&self) -> FailureClass {
         match self {
+            Self::Observe(error) if error.is_undecodable() => FailureClass::Invalid,
             Self::Observe(_) | Self::Apply(_) | Self::Status(_) => FailureClass::Retry,
             Self::Validate(_) => FailureClass::Invalid,
             Self::Timeout => FailureClass::Deadline,
+            Self::Panic => FailureClass::Panic,
         }
     }
 }

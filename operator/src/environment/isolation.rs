@@ -40,6 +40,8 @@ const MAX_VALUES: usize = 2000;
 pub struct Other {
     /// `namespace/name` of the environment.
     pub environment: String,
+    /// True if the environment was deleted, and its pods were retained.
+    pub deleted: bool,
     /// Stage of the environment.
     pub stage: String,
     /// Creation time of the annotated Secret.
@@ -58,6 +60,7 @@ pub struct Isolation {
     environment: String,
     key: Key,
     others: Vec<Other>,
+    unreadable: Vec<String>,
 }
 
 impl Isolation {
@@ -69,7 +72,14 @@ impl Isolation {
             environment: format!("{}/{}", owner.namespace, owner.name),
             key,
             others: others.into_iter().filter(|o| o.stage != own).collect(),
+            unreadable: Vec::new(),
         }
+    }
+
+    /// Returns the comparison without the environments of some namespaces. `unreadable` has the cause for each namespace
+    /// that could not be read.
+    pub fn without(self, unreadable: Vec<String>) -> Self {
+        Self { unreadable, ..self }
     }
 
     /// Converts the marks that identify a database (see [`crate::preflight::identity`]) to keyed fingerprints.
@@ -94,7 +104,8 @@ impl Isolation {
     /// Checks whether an environment of the other stage uses the database with these fingerprints. `live` is this
     /// environment's `<env>-mongo-active` if it already contains a URI of this database; then only a Secret that is
     /// older than it counts as a conflict. If `live` is `None`, the database is new to this environment, and a Secret
-    /// of any age counts. The finding is Unknown if `marks` is empty.
+    /// of any age counts. The finding is Unknown if `marks` is empty, and if no conflict is known but some namespaces
+    /// could not be read.
     pub fn judge(&self, marks: &[String], live: Option<&Secret>) -> Finding {
         if marks.is_empty() {
             return Finding::unknown(
@@ -111,6 +122,13 @@ impl Isolation {
             other.database.iter().any(|mark| marks.contains(mark)) && earlier(other)
         };
         match self.others.iter().find(same) {
+            Some(other) if other.deleted => Finding::no(
+                Reason::WrongDatabase,
+                format!(
+                    "the URI leads to the database of environment {} of stage {}, which was deleted and whose Deployment still runs; the database is free once that Deployment is deleted or has no replicas",
+                    other.environment, other.stage
+                ),
+            ),
             Some(other) => Finding::no(
                 Reason::WrongDatabase,
                 format!(
@@ -118,11 +136,26 @@ impl Isolation {
                     other.environment, other.stage
                 ),
             ),
+            None if !self.unreadable.is_empty() => Finding::unknown(
+                Reason::Unreadable,
+                format!(
+                    "whether an environment of the other stage uses this database is not known: {}",
+                    self.unreadable.join("; ")
+                ),
+            ),
             None => Finding::yes(
                 Reason::Succeeded,
                 "no environment of the other stage that it is compared with uses this database",
             ),
         }
+    }
+
+    /// Returns true if a URI must not be given to pods because of the finding of [`Self::judge`] about its database.
+    /// `in_use` is true if pods read this URI already. `known` is true if pods read a URI of the same database: then
+    /// nothing new is learned by waiting for a namespace that cannot be read.
+    pub fn refuses(finding: &Finding, in_use: bool, known: bool) -> bool {
+        let unknown = finding.reason == Reason::Unreadable && !known;
+        !in_use && (finding.is_false() || unknown)
     }
 
     /// Returns a warning with the names of the variables in `values` whose value a staging environment also has. Short

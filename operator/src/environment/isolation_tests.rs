@@ -19,6 +19,7 @@ fn other(stage: &str, database: &[String], values: &[&str], since: i64) -> Other
     let values = values.iter().map(|v| key().mark("value", v.as_bytes()));
     Other {
         environment: format!("a/{stage}"),
+        deleted: false,
         stage: stage.to_owned(),
         since: Timestamp::from_second(since).ok(),
         database: database.to_vec(),
@@ -68,6 +69,25 @@ fn only_the_newcomer_to_the_other_stages_database_is_refused() {
         sibling.judge(&marks, None).is_true(),
         "within a stage databases may be shared"
     );
+}
+
+#[test]
+fn a_namespace_that_cannot_be_read_refuses_what_is_new_and_nothing_else() {
+    let marks = isolation(Vec::new()).keyed(&["m1".to_owned()]);
+    let without = |others| isolation(others).without(vec!["namespace c cannot be read".to_owned()]);
+    let unknown = without(Vec::new()).judge(&marks, None);
+    assert_eq!(unknown.reason, Reason::Unreadable);
+    assert!(unknown.seen.contains("namespace c"), "{}", unknown.seen);
+    let refuses = |in_use, known| Isolation::refuses(&unknown, in_use, known);
+    assert!(refuses(false, false), "a database that is new here");
+    assert!(!refuses(true, true), "the URI in use");
+    assert!(
+        !refuses(false, true),
+        "a new password for the database in use"
+    );
+    let taken = without(vec![other("staging", &marks, &[], 100)]).judge(&marks, None);
+    assert_eq!(taken.reason, Reason::WrongDatabase, "what is known counts");
+    assert!(Isolation::refuses(&taken, false, true));
 }
 
 #[test]

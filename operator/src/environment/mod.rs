@@ -33,10 +33,12 @@ mod fixture;
 #[cfg(test)]
 mod tables;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crokodial_crds::{CrokodialEnvironment, PlanStatus, Reason, Suspend};
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
@@ -67,11 +69,19 @@ const RESOLVE_RETRY: Duration = Duration::from_millis(500);
 /// deleted, writes nothing and stops probing it. Its child objects with an owner reference are then garbage-collected,
 /// and the others are kept on purpose.
 pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
-    // Boxed because the future is too large for a small stack.
-    match tokio::time::timeout(RECONCILE_TIMEOUT, Box::pin(run(ctx, namespace, name))).await {
-        Ok(result) => result,
+    ctx.reconciling.begin(namespace, name);
+    // Boxed because the future is too large for a small stack. A panic would otherwise end the whole process.
+    let run = AssertUnwindSafe(Box::pin(run(ctx, namespace, name))).catch_unwind();
+    let result = match tokio::time::timeout(RECONCILE_TIMEOUT, run).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Error::Panic),
         Err(_) => Err(Error::Timeout),
+    };
+    if ctx.reconciling.end(namespace, name) {
+        // The environment was deleted meanwhile, and this reconcile may have begun to probe it again.
+        ctx.forget(namespace, name);
     }
+    result
 }
 
 async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
@@ -191,7 +201,10 @@ async fn get(
 /// earlier than the end of a suspension.
 fn clock(ctx: &Context, owner: &Owner, effective: &Effective) -> TrialClock {
     let now = ctx.now();
-    let attended = ctx.resumed.since(&owner.uid, effective.suspended(), now);
+    let place = (owner.namespace.as_str(), owner.name.as_str());
+    let attended = ctx
+        .resumed
+        .since(place, &owner.uid, effective.suspended(), now);
     TrialClock {
         deadline: effective.progress_deadline,
         leader_since: attended.max(ctx.since()),

@@ -241,6 +241,25 @@ fn route(
     }
 }
 
+/// Returns a finding if another environment keeps the domain, or if that is not known; `None` if this environment may
+/// have it.
+fn not_ours(owner: &Owner, spec: &EnvironmentSpec, observed: &Observed) -> Option<Finding> {
+    let ours = |c: &hosts::Claim| c.namespace == owner.namespace && c.name == owner.name.as_str();
+    if let Some(other) = hosts::keeper(&observed.claims).filter(|c| !ours(c)) {
+        return Some(hosts::taken(&spec.domain, other));
+    }
+    let ingress = observed.children.ingress();
+    if observed.unreadable_claims.is_empty() || ingress.is_some_and(|i| carries(i, &spec.domain)) {
+        return None;
+    }
+    let what = format!(
+        "whether {} is the domain of another environment is not known: {}",
+        spec.domain,
+        observed.unreadable_claims.join("; ")
+    );
+    Some(Finding::unknown(Reason::Unreadable, what))
+}
+
 fn ingress(
     owner: &Owner,
     spec: &EnvironmentSpec,
@@ -263,12 +282,9 @@ fn ingress(
             write: false,
         };
     }
-    let keeper = hosts::keeper(&observed.claims);
-    if let Some(other) =
-        keeper.filter(|c| c.namespace != owner.namespace || c.name != owner.name.as_str())
-    {
+    if let Some(finding) = not_ours(owner, spec, observed) {
         return Route {
-            finding: hosts::taken(&spec.domain, other),
+            finding,
             write: false,
         };
     }

@@ -33,6 +33,24 @@ pub enum IoError {
         /// Timeout that was exceeded.
         after: Duration,
     },
+    /// The objects in a namespace are too large or too many to be read.
+    #[error(
+        "list {kind} {name}: the objects are too large or too many to be read: delete what is not needed"
+    )]
+    TooLarge {
+        /// Kind of the objects.
+        kind: String,
+        /// Namespace of the objects.
+        name: String,
+    },
+    /// An object has a form that this version of the operator does not know.
+    #[error("{kind} {name} cannot be read by this version of the operator")]
+    Undecodable {
+        /// Kind of the object.
+        kind: String,
+        /// Name of the object.
+        name: String,
+    },
     /// The write was not sent, because this replica is not the leader.
     #[error("{verb} {kind} {name}: {NotLeading}")]
     NotLeading {
@@ -57,6 +75,16 @@ impl IoError {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 404))
     }
 
+    /// Returns true if the rest of a list was requested too late, and it must begin again (410).
+    pub fn is_expired(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 410))
+    }
+
+    /// Returns true if an object has a form that this version of the operator does not know.
+    pub fn is_undecodable(&self) -> bool {
+        matches!(self, Self::Undecodable { .. })
+    }
+
     /// Returns true if the API server or an admission policy of the cluster rejected the object as invalid (422).
     pub fn is_invalid(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 422))
@@ -78,6 +106,8 @@ impl IoError {
 fn describe(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} ({})", status.reason, status.code),
+        // The text of the parser can quote a value of the object.
+        kube::Error::SerdeError(_) => "the answer has an unknown form".to_owned(),
         other => other.to_string(),
     }
 }

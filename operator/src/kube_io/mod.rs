@@ -3,14 +3,16 @@
 //! Every call has a timeout, because the Kubernetes client has none for reads. Every write except a delete names a
 //! field manager. Reads always go to the API server, never to a cache, so decisions are based on the current state.
 
+mod call;
 pub mod connection;
 mod error;
 pub mod kinds;
+mod list;
 pub mod object;
 pub mod refusal;
+mod unknown_fields;
 
 use std::fmt::Debug;
-use std::pin::Pin;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -20,13 +22,13 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::call::{CALL_TIMEOUT, deadline, place, within};
 pub use self::error::IoError;
 pub use self::kinds::{Kind, Writable};
+pub use self::list::{Listed, undecodable};
+use self::unknown_fields::UnknownFields;
 use crate::leader::{Fence, layer};
 use crate::metrics::{Metrics, Verb};
-
-/// Timeout of an API call. The API server normally responds within milliseconds.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// State of the object on which the decision to write was based. If the object has changed since, the API server
 /// refuses the write with 409, because another writer, possibly the next leader, has already updated it.
@@ -68,6 +70,7 @@ pub struct KubeIo {
     writes: Client,
     fence: Fence,
     metrics: Metrics,
+    unknown: UnknownFields,
 }
 
 impl Debug for KubeIo {
@@ -91,7 +94,14 @@ impl KubeIo {
             writes: layer::fenced(&writes, &fence),
             fence,
             metrics,
+            unknown: UnknownFields::default(),
         }
+    }
+
+    /// Returns a sentence for each kind whose installed CRD is older than this operator, as far as refused writes have
+    /// shown it.
+    pub fn outdated_crds(&self) -> Vec<String> {
+        self.unknown.outdated()
     }
 
     /// Returns the fence, which allows writes only while this replica is the leader.
@@ -136,6 +146,16 @@ impl KubeIo {
         within::<K, _>("get", name, Box::pin(api.get_opt(name))).await
     }
 
+    /// Reads the metadata of an object; `None` if it does not exist.
+    pub async fn get_metadata<K: Kind>(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<PartialObjectMeta<K>>, IoError> {
+        let api = self.api::<K>(namespace);
+        within::<K, _>("get", name, Box::pin(api.get_metadata_opt(name))).await
+    }
+
     /// Reads a cluster-scoped object; `None` if it does not exist.
     pub async fn get_cluster<K>(&self, name: &str) -> Result<Option<K>, IoError>
     where
@@ -163,35 +183,43 @@ impl KubeIo {
         Ok(list.items)
     }
 
-    /// Lists the objects of a namespace that match a label selector. An empty selector matches all objects.
+    /// Lists the objects of a namespace that match a label selector. An empty selector matches all objects. An object
+    /// that does not decode is an error.
     pub async fn list<K: Kind>(&self, namespace: &str, selector: &str) -> Result<Vec<K>, IoError> {
-        let api = self.api::<K>(namespace);
-        let params = if selector.is_empty() {
-            ListParams::default()
-        } else {
-            ListParams::default().labels(selector)
-        };
-        Ok(
-            within::<K, _>("list", namespace, Box::pin(api.list(&params)))
-                .await?
-                .items,
-        )
+        let listed = self.list_guarded(namespace, selector, |_| true).await?;
+        match listed.undecodable.first() {
+            None => Ok(listed.items),
+            Some(object) => Err(undecodable::<K>(object)),
+        }
+    }
+
+    /// Lists the objects of a namespace that match a label selector and for which `keep` returns true. Objects that do
+    /// not decode are returned separately, and stop nobody.
+    pub async fn list_guarded<K: Kind>(
+        &self,
+        namespace: &str,
+        selector: &str,
+        keep: impl Fn(&K) -> bool,
+    ) -> Result<Listed<K>, IoError> {
+        list::objects(&self.client, namespace, selector, keep).await
     }
 
     /// Lists the metadata of the objects of a namespace that match a label selector. The response does not contain
-    /// their spec or status.
+    /// their spec or status. Of their annotations, only those of this operator are returned.
     pub async fn list_metadata<K: Kind>(
         &self,
         namespace: &str,
         selector: &str,
     ) -> Result<Vec<PartialObjectMeta<K>>, IoError> {
+        list::metadata(&self.client, namespace, selector).await
+    }
+
+    /// Checks that the objects of this kind in a namespace can be listed. Reads at most one of them.
+    pub async fn can_list<K: Kind>(&self, namespace: &str) -> Result<(), IoError> {
         let api = self.api::<K>(namespace);
-        let params = ListParams::default().labels(selector);
-        Ok(
-            within::<K, _>("list", namespace, Box::pin(api.list_metadata(&params)))
-                .await?
-                .items,
-        )
+        let params = ListParams::default().limit(1);
+        within::<K, _>("list", namespace, Box::pin(api.list_metadata(&params))).await?;
+        Ok(())
     }
 
     /// Performs a forced server-side apply: sets and takes ownership of all fields in `object`, and removes fields that
@@ -213,7 +241,7 @@ impl KubeIo {
     }
 
     /// Performs a forced server-side apply of the status subresource. `seen` is the metadata of the object as the
-    /// caller has read it.
+    /// caller has read it. Fields that the installed CRD does not know are left out.
     pub async fn apply_status<K: Writable>(
         &self,
         seen: &ObjectMeta,
@@ -223,9 +251,20 @@ impl KubeIo {
         let (verb, (namespace, name)) = ("apply status of", place(seen));
         let (api, left) = self.begin::<K>((verb, Verb::Status), (namespace, name))?;
         let params = PatchParams::apply(manager).force().validation_strict();
-        let patch = Patch::Apply(Basis::Seen(seen).of(object));
-        let call = Box::pin(api.patch_status(name, &params, &patch));
-        deadline(verb, &K::kind(&()), name, left, call).await
+        let kind = K::kind(&());
+        let mut body = Basis::Seen(seen).of(object);
+        let call = Box::pin(async {
+            loop {
+                self.unknown.remove_from(&kind, &mut body);
+                let patch = Patch::Apply(&body);
+                match api.patch_status(name, &params, &patch).await {
+                    // Each time, at least one field more is left out.
+                    Err(error) if self.unknown.learn(&kind, &error) => {}
+                    result => return result,
+                }
+            }
+        });
+        deadline(verb, &kind, name, left, call).await
     }
 
     /// Sends a JSON merge patch. Used to change the metadata of objects that were created with [`Self::create`] and not
@@ -281,47 +320,5 @@ impl KubeIo {
             Err(gone) if gone.is_not_found() => Ok(()),
             Err(other) => Err(other),
         }
-    }
-}
-
-/// Returns the namespace and name of an object; a missing one is an empty string.
-fn place(metadata: &ObjectMeta) -> (&str, &str) {
-    (
-        metadata.namespace.as_deref().unwrap_or_default(),
-        metadata.name.as_deref().unwrap_or_default(),
-    )
-}
-
-/// Awaits a read call with the timeout [`CALL_TIMEOUT`]. The future is boxed because the client's futures are large,
-/// and a reconcile runs two dozen of them concurrently.
-async fn within<K: Kind, T>(
-    verb: &'static str,
-    name: &str,
-    call: Pin<Box<impl Future<Output = kube::Result<T>>>>,
-) -> Result<T, IoError> {
-    deadline(verb, &K::kind(&()), name, CALL_TIMEOUT, call).await
-}
-
-async fn deadline<T>(
-    verb: &'static str,
-    kind: &str,
-    name: &str,
-    after: Duration,
-    call: Pin<Box<impl Future<Output = kube::Result<T>>>>,
-) -> Result<T, IoError> {
-    match tokio::time::timeout(after, call).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(source)) => Err(IoError::Api {
-            verb,
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            source: Box::new(source),
-        }),
-        Err(_) => Err(IoError::Deadline {
-            verb,
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            after,
-        }),
     }
 }

@@ -43,7 +43,7 @@ impl IoError {
                 kube::Error::Api(status) => refusal(status),
                 _ => None,
             },
-            Self::NotLeading { .. } => None,
+            Self::NotLeading { .. } | Self::TooLarge { .. } | Self::Undecodable { .. } => None,
         }
     }
 }

@@ -48,6 +48,8 @@ pub enum FailureClass {
     Invalid,
     /// The reconcile did not finish before its deadline.
     Deadline,
+    /// The reconcile panicked because of an error in the operator.
+    Panic,
 }
 
 /// Type of write request to the Kubernetes API.
@@ -191,6 +193,7 @@ struct Inner {
     probes: Family<ProbeLabel, Counter>,
     probe_latencies: Histogram,
     leader: Gauge,
+    missing: Gauge,
     terms: Counter,
 }
 
@@ -242,6 +245,10 @@ impl Metrics {
                 latencies,
             ),
             leader: ours.add("leader", "1 while this replica leads"),
+            missing: ours.add(
+                "missing_requirements",
+                "CRDs, rights and other requirements that /readyz names as missing",
+            ),
             terms: ours.add(
                 "leader_transitions",
                 "Times that this replica began to lead",
@@ -311,6 +318,13 @@ impl Metrics {
             self.0.terms.inc();
         }
         self.0.leader.set(leads.into());
+    }
+
+    /// Sets the number of requirements that are missing.
+    pub fn missing_requirements(&self, number: usize) {
+        self.0
+            .missing
+            .set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
     /// Returns all metrics in the OpenMetrics text format ([`OPENMETRICS`]).

@@ -29,6 +29,14 @@ impl Record {
         })
     }
 
+    /// Returns the name of the environment that a release with this name belongs to; `None` if it is no name of a
+    /// release. It is needed for a release whose spec cannot be read.
+    pub fn environment_of(release: &str) -> Option<&str> {
+        let (environment, number) = release.rsplit_once('-')?;
+        let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        digits.then_some(environment)
+    }
+
     /// Returns the number of the release.
     pub fn number(&self) -> i64 {
         self.spec.number

@@ -46,7 +46,7 @@ struct Shared {
 struct Watched {
     state: Arc<Mutex<State>>,
     /// Aborts the loop when the entry is removed.
-    _loop: AbortOnDropHandle<()>,
+    task: AbortOnDropHandle<()>,
 }
 
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Prober {
         let run = run(self.shared.clone(), state.clone());
         Watched {
             state,
-            _loop: AbortOnDropHandle::new(tokio::spawn(run)),
+            task: AbortOnDropHandle::new(tokio::spawn(run)),
         }
     }
 }
@@ -89,7 +89,9 @@ impl Probes for Prober {
         let mut all = lock(&self.watched);
         if let Some(watched) = all.get(&key) {
             let mut state = lock(&watched.state);
-            if state.target.uid == target.uid && state.target.address == target.address {
+            let same = state.target.uid == target.uid && state.target.address == target.address;
+            // A loop has ended only if it panicked.
+            if same && !watched.task.is_finished() {
                 state.window.serve(target.release, target.all_in_place);
                 state.target = target;
                 return;

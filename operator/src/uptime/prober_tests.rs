@@ -200,3 +200,18 @@ async fn an_environment_that_is_forgotten_is_asked_no_more_and_one_of_its_name_s
     sleep(Duration::from_millis(2_500)).await;
     assert_eq!(site.asked.load(Ordering::SeqCst), asked);
 }
+
+/// Otherwise the environment would never be probed again, and its bakes would not end.
+#[tokio::test]
+async fn a_loop_that_panicked_is_started_again_by_the_next_reconcile() {
+    let prober = prober();
+    let key = ("shop".to_owned(), "a".to_owned());
+    let is_finished = || lock(&prober.watched)[&key].task.is_finished();
+    prober.watch(target("a", 1));
+    lock(&prober.watched)[&key].task.abort();
+    while !is_finished() {
+        tokio::task::yield_now().await;
+    }
+    prober.watch(target("a", 1));
+    assert!(!is_finished());
+}

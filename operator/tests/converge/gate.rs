@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use super::neighbours::newer_phase;
 use crate::support::{LIVE, NS, Site, digest_of, environment};
 
 const OLD: &str = "registry.test/dialer:1";
@@ -111,6 +112,40 @@ fn earliest(site: &Site) -> Timestamp {
 
 fn seconds_until(site: &Site, at: Timestamp) -> i64 {
     at.duration_since(site.now()).as_secs()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_cannot_be_read_keeps_the_gate_closed_and_nothing_else() {
+    let mut site = asked(true).await;
+    site.api.forbid(NS);
+    site.edit("prod", |spec| spec["runtime"]["replicas"] = json!(3));
+    site.rest("prod").await;
+    assert_eq!(site.replicas("prod"), 3);
+    assert_eq!(site.phases("prod"), ["1 Good"]);
+    assert_eq!(verdict(&site), "Waiting Unreadable");
+    assert_eq!(
+        site.condition("prod", "ImageResolved"),
+        "Unknown Unreadable"
+    );
+    assert_eq!(site.condition("prod", "Available"), "True Serving");
+    assert!(site.message("prod", "Promotable").contains(NS));
+    site.try_reconcile("staging").await.unwrap_err();
+
+    site.api.permit(NS);
+    site.rest("prod").await;
+    assert_eq!(verdict(&site), "Waiting SoakNotMet");
+}
+
+/// Without this record, the newest release of the image could seem to be another one.
+#[tokio::test(start_paused = true)]
+async fn a_record_of_the_source_that_does_not_decode_keeps_the_gate_closed() {
+    let mut site = asked(true).await;
+    newer_phase(&site, "staging-1");
+    site.rest("prod").await;
+    assert_eq!(verdict(&site), "Waiting Unreadable");
+    assert_eq!(site.phases("prod"), ["1 Good"]);
+    let message = site.message("prod", "Promotable");
+    assert!(message.contains("shop/staging-1"), "{message}");
 }
 
 #[tokio::test(start_paused = true)]

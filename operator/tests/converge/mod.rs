@@ -12,6 +12,7 @@ mod finding_images;
 mod gate;
 mod hand_edits;
 mod invariants;
+mod neighbours;
 mod pins;
 mod references;
 mod refused;

@@ -88,3 +88,28 @@ async fn prod_is_warned_of_a_long_value_that_staging_has_too() {
     let everything = format!("{:?}", site.api.list("crokodialenvironments", NS));
     assert!(!everything.contains(long));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_database_of_a_deleted_environment_is_free_once_its_pods_are_gone() {
+    let own = "mongodb://prod:other@mongo.example.com/prod";
+    let mut site = with_prod(own, "x").await;
+    // Prod's default is to retain what it runs.
+    assert!(site.api.delete("crokodialenvironments", NS, "prod"));
+    rotate(&site, "mongodb://app:new@mongo.example.com/prod");
+    site.rest("staging").await;
+    assert_eq!(
+        site.condition("staging", "DatabaseIsolated"),
+        "False WrongDatabase"
+    );
+    let message = site.message("staging", "DatabaseIsolated");
+    assert!(message.contains("was deleted"), "{message}");
+    staging_uses(&site, GOOD, "1");
+
+    assert!(site.api.delete("deployments", NS, "prod"));
+    site.rest("staging").await;
+    assert_eq!(
+        site.condition("staging", "DatabaseIsolated"),
+        "True Succeeded"
+    );
+    staging_uses(&site, "mongodb://app:new@mongo.example.com/prod", "2");
+}

@@ -9,6 +9,7 @@ mod delete;
 mod differences;
 mod faults;
 mod jobs;
+mod pages;
 mod reads;
 mod rollouts;
 mod server;

@@ -1,6 +1,7 @@
 //! Scripted probes of sites. Their results are recorded in a real probe window, up to the time at which it is read.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crokodial_operator::uptime::window::Window;
@@ -18,6 +19,7 @@ const GOOD: ProbeOutcome = ProbeOutcome::Good { latency_ms: 20 };
 pub struct ScriptedProbes {
     time: Arc<Mutex<Timestamp>>,
     answer: Mutex<ProbeOutcome>,
+    broken: AtomicBool,
     watched: Mutex<BTreeMap<(String, String), Watched>>,
 }
 
@@ -33,6 +35,7 @@ impl ScriptedProbes {
         Self {
             time,
             answer: Mutex::new(GOOD),
+            broken: AtomicBool::new(false),
             watched: Mutex::default(),
         }
     }
@@ -42,6 +45,7 @@ impl ScriptedProbes {
         Self {
             time,
             answer: Mutex::new(*self.answer.lock().unwrap()),
+            broken: AtomicBool::new(false),
             watched: Mutex::new(self.watched.lock().unwrap().clone()),
         }
     }
@@ -54,6 +58,11 @@ impl ScriptedProbes {
             watched.catch_up(before, now);
         }
         *self.answer.lock().unwrap() = outcome;
+    }
+
+    /// Makes every reconcile panic where it reads the results, or no longer.
+    pub fn break_reconciles(&self, broken: bool) {
+        self.broken.store(broken, Ordering::Relaxed);
     }
 
     /// Makes all probes succeed from now on.
@@ -105,6 +114,10 @@ impl Probes for ScriptedProbes {
     }
 
     fn summary(&self, namespace: &str, name: &str, now: Timestamp) -> Option<ProbeSummary> {
+        assert!(
+            !self.broken.load(Ordering::Relaxed),
+            "a panic that a test asked for"
+        );
         let answer = *self.answer.lock().unwrap();
         let mut all = self.watched.lock().unwrap();
         let watched = all.get_mut(&(namespace.to_owned(), name.to_owned()))?;

@@ -25,6 +25,14 @@ impl Site {
         })
     }
 
+    /// Returns the message of a condition; empty if there is no such condition.
+    pub fn message(&self, name: &str, type_: &str) -> String {
+        let status = self.status(name);
+        let all = status["conditions"].as_array().cloned().unwrap_or_default();
+        let found = all.iter().find(|c| c["type"] == type_);
+        found.map_or_else(String::new, |c| text(&c["message"]))
+    }
+
     /// Returns the number and phase of each release, such as `1 Good`, in ascending order.
     pub fn phases(&self, name: &str) -> Vec<String> {
         let mut found: Vec<(i64, String)> = self

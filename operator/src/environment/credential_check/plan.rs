@@ -10,6 +10,7 @@ use super::record::CheckRecord;
 use super::standing::{Standing, next_try};
 use crate::environment::credentials::{self, Active, Data};
 use crate::environment::finding::Finding;
+use crate::environment::isolation::Isolation;
 use crate::environment::model::annotations::MONGO_KEY;
 use crate::environment::pod_secret::PodSecret;
 
@@ -160,11 +161,11 @@ impl<'a> Here<'a> {
             record.marks = self.known.isolation.keyed(outcome.marks());
             record.version = outcome.version().map(str::to_owned);
         }
-        let isolated = self
-            .known
-            .isolation
-            .judge(&record.marks, in_use.then_some(self.known.live).flatten());
-        if isolated.is_false() && !in_use {
+        // A new password for the database in use makes nobody a newcomer to it.
+        let known = in_use || self.record.marks.iter().any(|m| record.marks.contains(m));
+        let live = self.known.live.filter(|_| known);
+        let isolated = self.known.isolation.judge(&record.marks, live);
+        if Isolation::refuses(&isolated, in_use, known) {
             let seen = format!(
                 "the URI in secret {name} was proven, and is not used for what DatabaseIsolated says"
             );

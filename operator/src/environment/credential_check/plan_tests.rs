@@ -260,12 +260,46 @@ fn a_fresh_proof_of_what_pods_read_can_be_asked_for() {
     );
 }
 
+/// A namespace that cannot be read may have an environment that uses the database.
+#[test]
+fn without_a_namespace_only_what_is_in_use_may_be_renewed() {
+    let isolation = Isolation::new(&owner(), Stage::Staging, Key::new(b"k"), Vec::new());
+    let mark = "0123456789abcdef0123456789abcdef".to_owned();
+    let record = CheckRecord {
+        verified: Some(at(10)),
+        marks: isolation.keyed(&[mark]),
+        ..CheckRecord::default()
+    };
+    let isolation = isolation.without(vec!["namespace b cannot be read".to_owned()]);
+    let case = || {
+        let case = Case {
+            isolation: isolation.clone(),
+            ..Case::new("new")
+        };
+        case.tried(1, "new", answered(20, "Proven"))
+    };
+    let newcomer = case().plan();
+    assert_eq!(newcomer.active.advance, None);
+    assert_eq!(newcomer.isolated.reason, Reason::Unreadable);
+
+    let moved = case().live("old", Some(10)).plan();
+    assert!(uses(&moved, "old"), "it stays on its own database");
+
+    let mut renewed = case().live("old", Some(10));
+    let live = &mut renewed.live.as_mut().unwrap().metadata;
+    live.annotations = Some(record.annotations());
+    let renewed = renewed.plan();
+    assert!(uses(&renewed, "new"));
+    assert_eq!(renewed.isolated.reason, Reason::Unreadable);
+}
+
 #[test]
 fn the_other_stages_database_is_not_used() {
     let marks = Isolation::new(&owner(), Stage::Staging, Key::new(b"k"), Vec::new())
         .keyed(&["0123456789abcdef0123456789abcdef".to_owned()]);
     let prod = Other {
         environment: "b/prod".to_owned(),
+        deleted: false,
         stage: "prod".to_owned(),
         since: Some(at(500)),
         database: marks,

@@ -27,6 +27,9 @@ use crate::release::machine::{self, Decision, Hold, Pin, Run, View};
 use crate::release::record::{Record, last_good};
 use crate::release::workload::Workload;
 
+/// Delay before a namespace that cannot be read is read again for something that waits for it.
+const UNREADABLE_RETRY: Duration = Duration::from_secs(15);
+
 /// Decisions of this reconcile about releases.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -178,6 +181,7 @@ fn gate(observed: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -
         Ok(wanted) => wanted,
         Err(finding) => {
             let waits = promotion.picked.as_ref().and_then(|p| p.waits.clone());
+            let waits = waits.or_else(|| promotion.source.unknown(&promotion.rules));
             return waits.unwrap_or_else(|| {
                 GateVerdict::waiting(Reason::Progressing, finding.seen.clone())
             });
@@ -235,8 +239,22 @@ pub fn requeue_after(
     .flatten()
     .map(until)
     .chain(observed.trials.again())
+    .chain(waits_for_rights(step, valid).then_some(UNREADABLE_RETRY))
     .min()
     .map_or(resync, |wait| wait.min(resync))
+}
+
+/// True if something new waits because a namespace cannot be read. No watch shows that it can be read again.
+fn waits_for_rights(step: &Step, valid: &Valid) -> bool {
+    let mut reasons = vec![
+        valid.image.reason,
+        valid.route.finding.reason,
+        step.gate.reason,
+    ];
+    if !valid.mongo.usable {
+        reasons.push(valid.isolated.reason);
+    }
+    reasons.contains(&Reason::Unreadable)
 }
 
 fn desired(

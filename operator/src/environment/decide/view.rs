@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crokodial_crds::{OnFailure, Reason};
 use jiff::Timestamp;
-use kube::ResourceExt;
 
 use super::probes;
 use crate::environment::credential_check::CredentialState;
 use crate::environment::effective::Effective;
-use crate::environment::model::annotations::LARGEST_RELEASE;
-use crate::environment::model::observed::Observed;
+use crate::environment::model::observed::{
+    Observed, claimed, is_possible, largest_release, recorded,
+};
 use crate::environment::model::owner::Owner;
 use crate::environment::model::trials;
 use crate::environment::validate::Valid;
@@ -180,17 +180,11 @@ fn prerequisites(valid: &Valid) -> Result<(), MissingPrerequisite> {
     })
 }
 
-/// Maximum distance of a number in an annotation or a snapshot's name from the newest record. A larger one was written by
-/// somebody else: the CRD limits numbers to nine digits, so it would make the next release impossible.
-const MAX_GAP: i64 = 1_000_000;
-
 /// Returns the largest release number that must not be assigned again, from records, snapshots and the Deployment's
 /// annotation. If an object that the operator did not create has the snapshot name of a directly following number, that
 /// number is skipped too. Numbers that [`ignored_number`] returns do not count.
 pub fn spent(observed: &Observed) -> i64 {
-    let recorded = recorded(observed);
-    let possible = claimed(observed).filter(|n| is_possible(*n, recorded));
-    let largest = possible.max().unwrap_or(0).max(recorded);
+    let largest = largest_release(&observed.children, &observed.records, &observed.snapshots);
     let free = (largest..).find(|n| !observed.taken.contains(&n.saturating_add(1)));
     free.unwrap_or(largest)
 }
@@ -198,29 +192,8 @@ pub fn spent(observed: &Observed) -> i64 {
 /// Returns a number in a snapshot's name or in the Deployment's annotation that is ignored, because it is too far from
 /// the newest record; `None` if there is none.
 pub fn ignored_number(observed: &Observed) -> Option<i64> {
-    let recorded = recorded(observed);
-    claimed(observed).find(|n| !is_possible(*n, recorded))
-}
-
-fn recorded(observed: &Observed) -> i64 {
-    observed
-        .records
-        .iter()
-        .map(Record::number)
-        .max()
-        .unwrap_or(0)
-}
-
-/// Returns the numbers in the names of snapshots and in the Deployment's annotation.
-fn claimed(observed: &Observed) -> impl Iterator<Item = i64> {
-    let deployment = observed.children.deployment();
-    let annotation =
-        deployment.and_then(|d| d.annotations().get(LARGEST_RELEASE)?.parse::<i64>().ok());
-    observed.snapshots.keys().copied().chain(annotation)
-}
-
-fn is_possible(number: i64, recorded: i64) -> bool {
-    number <= recorded.saturating_add(MAX_GAP)
+    let recorded = recorded(&observed.records);
+    claimed(&observed.children, &observed.snapshots).find(|n| !is_possible(*n, recorded))
 }
 
 /// Returns the number of a snapshot that has the wanted inputs but no record, because the reconcile that created it was

@@ -110,6 +110,15 @@ pub fn denied(written: &str, spec: &EnvironmentSpec) -> String {
     format!("{registry} denies access (401 or 403), and {credentials}")
 }
 
+/// Returns the finding about an image whose digest the source environment knows, which cannot be read for this cause.
+pub fn untested(cause: Option<&str>) -> Finding {
+    let what = format!(
+        "the digest that was tested in the source environment is not known: {}",
+        cause.unwrap_or_default()
+    );
+    Finding::unknown(Reason::Unreadable, what)
+}
+
 /// Returns the finding about an image that the registry could not resolve.
 pub fn refused(error: &ResolveError) -> Finding {
     match error.reason() {

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crokodial_crds::CrokodialRelease;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
 
+use super::annotations::LARGEST_RELEASE;
 use super::children::Children;
 use super::class::Class;
 use super::image::Image;
@@ -78,11 +80,50 @@ pub struct Observed {
     pub tenancy: Tenancy,
     /// Environments that claim the domain; empty while it is known that the domain is this environment's.
     pub claims: Vec<Claim>,
+    /// Causes for which the claims of some namespaces could not be read, one for each namespace.
+    pub unreadable_claims: Vec<String>,
     /// Answer to a plain HTTP request to the domain; `None` if there is no answer yet or no redirect to HTTPS is
     /// required.
     pub https: Option<PlainHttpAnswer>,
     /// Results of probing the site; `None` while it is not probed.
     pub probes: Option<ProbeSummary>,
+}
+
+/// Maximum distance of a number in an annotation or a snapshot's name from the newest record. A larger one was written by
+/// somebody else: the CRD limits numbers to nine digits, so it would make the next release impossible.
+const MAX_GAP: i64 = 1_000_000;
+
+/// Returns the largest number of a release that is known from records, snapshots and the Deployment's annotation; 0 if
+/// there is none. Numbers that are not possible do not count.
+pub fn largest_release(
+    children: &Children,
+    records: &[Record],
+    snapshots: &BTreeMap<i64, ObjectMeta>,
+) -> i64 {
+    let recorded = recorded(records);
+    let possible = claimed(children, snapshots).filter(|n| is_possible(*n, recorded));
+    possible.max().unwrap_or(0).max(recorded)
+}
+
+/// Returns the largest number of a record; 0 if there is none.
+pub fn recorded(records: &[Record]) -> i64 {
+    records.iter().map(Record::number).max().unwrap_or(0)
+}
+
+/// Returns the numbers in the names of snapshots and in the Deployment's annotation.
+pub fn claimed(
+    children: &Children,
+    snapshots: &BTreeMap<i64, ObjectMeta>,
+) -> impl Iterator<Item = i64> {
+    let deployment = children.deployment();
+    let annotation =
+        deployment.and_then(|d| d.annotations().get(LARGEST_RELEASE)?.parse::<i64>().ok());
+    snapshots.keys().copied().chain(annotation)
+}
+
+/// True if a number is not too far from `recorded`, the largest number of a record.
+pub fn is_possible(number: i64, recorded: i64) -> bool {
+    number <= recorded.saturating_add(MAX_GAP)
 }
 
 /// Prints no fields, because they include Secrets.

@@ -4,12 +4,12 @@ use crokodial_crds::names::{
     LABEL_ENVIRONMENT, LABEL_ENVIRONMENT_UID, LABEL_MANAGED_BY, MANAGED_BY,
 };
 use crokodial_crds::{CrokodialEnvironment, EnvironmentSpec};
-use futures::future::{try_join, try_join_all};
+use futures::future::try_join;
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
-use kube::core::DeserializeGuard;
 
+use super::namespaces::{self, NamespaceReads};
 use crate::context::Context;
 use crate::environment::hosts::{Claim, keeper};
 use crate::environment::model::children::Children;
@@ -26,7 +26,7 @@ pub(super) async fn read(
     owner: &Owner,
     spec: &EnvironmentSpec,
     children: &Children,
-) -> Result<Vec<Claim>, IoError> {
+) -> Result<NamespaceReads<Claim>, IoError> {
     let (domain, own) = (
         spec.domain.as_str(),
         (owner.namespace.as_str(), owner.name.as_str()),
@@ -37,19 +37,24 @@ pub(super) async fn read(
     let confirmed = carried && ctx.confirmed_hosts.is(own, &owner.uid, domain);
     let may_serve = |ns: &str| ctx.settings.tenants.hosts(ns).allows(domain);
     if confirmed || !may_serve(&owner.namespace) {
-        return Ok(Vec::new());
+        return Ok(NamespaceReads::default());
     }
     let watched = ctx.settings.watch_namespaces.iter().map(String::as_str);
-    let namespaces = watched.filter(|ns| may_serve(ns));
-    let reads = namespaces.map(|ns| claims_in(ctx, owner, ns, domain));
-    let all = try_join_all(reads).await?;
-    let mut claims: Vec<Claim> = all.into_iter().flatten().collect();
+    let rivals = watched.filter(|ns| may_serve(ns));
+    let mut claims =
+        namespaces::read_each(owner, rivals, |ns| claims_in(ctx, owner, ns, domain)).await?;
     let is_own = |claim: &Claim| (claim.namespace.as_str(), claim.name.as_str()) == own;
-    for claim in claims.iter_mut().filter(|c| is_own(c)) {
+    for claim in claims.found.iter_mut().filter(|c| is_own(c)) {
         // The Ingress of a deleted environment of this name is adopted with its host.
         claim.routed |= carried;
     }
-    if carried && keeper(&claims).is_some_and(is_own) {
+    let all_known = claims.unreadable.is_empty();
+    // The names of another tenant are not told.
+    let foreign = |namespace: &str| !ctx.settings.tenants.same(&owner.namespace, namespace);
+    for (_, cause) in claims.unreadable.iter_mut().filter(|(ns, _)| foreign(ns)) {
+        *cause = "a namespace of another tenant cannot be read".to_owned();
+    }
+    if carried && all_known && keeper(&claims.found).is_some_and(is_own) {
         ctx.confirmed_hosts.confirm(own, &owner.uid, domain);
     }
     Ok(claims)
@@ -63,7 +68,7 @@ async fn claims_in(
 ) -> Result<Vec<Claim>, IoError> {
     let (environments, ingresses) = try_join(
         ctx.io
-            .list::<DeserializeGuard<CrokodialEnvironment>>(namespace, ""),
+            .list_guarded::<CrokodialEnvironment>(namespace, "", |_| true),
         ctx.io
             .list::<Ingress>(namespace, &format!("{LABEL_MANAGED_BY}={MANAGED_BY}")),
     )
@@ -87,11 +92,19 @@ async fn claims_in(
             name,
         }
     };
-    let environments = environments.into_iter().filter_map(|e| e.0.ok());
+    let asks = |e: &&CrokodialEnvironment| e.spec.domain == domain || routed(&e.metadata);
     let claims = environments
-        .filter(|e| e.spec.domain == domain || routed(&e.metadata))
+        .items
+        .iter()
+        .filter(asks)
         .map(|e| claim(&e.metadata));
-    Ok(claims.collect())
+    // What the spec of these asks for is not known, but what they have stays theirs.
+    let undecodable = environments
+        .undecodable
+        .iter()
+        .map(claim)
+        .filter(|c| c.routed);
+    Ok(claims.chain(undecodable).collect())
 }
 
 /// True if the Ingress was made for this environment, by its name and its labels.

@@ -63,8 +63,11 @@ pub(super) async fn image(
         let tested = promotion.and_then(|p| p.source.digest_of(&written))?;
         tested.parse().ok()
     });
+    let unreadable = promotion.and_then(|p| p.source.unreadable());
     let found = match (known, effective.follow) {
         (Some(digest), None) => Image::Resolved(digest),
+        // The registry may have another digest for the tag by now than the one that was tested in the source.
+        (None, _) if unreadable.is_some() => Image::Unresolved(image::untested(unreadable)),
         (known, follow) => {
             let auth = RegistryAuth::for_image(auth, &image);
             let key = (

@@ -7,6 +7,7 @@ mod claims;
 mod class;
 mod external;
 mod isolation;
+mod namespaces;
 mod probed;
 mod promotion;
 mod releases;
@@ -62,7 +63,6 @@ pub async fn observe(
         releases,
         records,
         snapshots,
-        taken,
     } = own;
     let (mongo_secret, config_secrets, config_maps, auth) = referenced;
     // The edge is asked concurrently, because its answer is only reported and no decision waits for it.
@@ -73,14 +73,16 @@ pub async fn observe(
                 attempts::read(ctx, owner, &found),
                 isolation::read(ctx, owner, spec.stage),
                 releases::contents(ctx, owner, &records, &snapshots, children.deployment()),
+                releases::taken(ctx, owner, &children, &records, &snapshots),
                 claims::read(ctx, owner, spec, &children),
-                promotion::read(ctx, owner, spec, &records),
+                async { Ok(promotion::read(ctx, owner, spec, &records).await) },
                 authority::read(ctx, owner, effective),
                 tenancy::read(ctx, owner, &children, &records),
             )
         },
     );
-    let (attempts, (isolation, new_key), contents, claims, promotion, authority, tenancy) = read?;
+    let (attempts, (isolation, new_key), contents, taken, claims, promotion, authority, tenancy) =
+        read?;
     let (frozen, seals) = snapshots::judge(contents, &records, &isolation);
     let (image_name, image) = external::image(
         ctx,
@@ -128,7 +130,12 @@ pub async fn observe(
         kept_image,
         tenancy,
         class,
-        claims,
+        claims: claims.found,
+        unreadable_claims: claims
+            .unreadable
+            .into_iter()
+            .map(|(_, cause)| cause)
+            .collect(),
         https,
         probes,
     })

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, EnvironmentSpec};
+use crokodial_crds::{CrokodialEnvironment, EnvironmentSpec};
 use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
 
+use super::namespaces::{self, NamespaceRead};
+use super::releases;
 use crate::context::Context;
 use crate::environment::model::owner::Owner;
 use crate::environment::model::promotion::Promotion;
-use crate::kube_io::IoError;
 use crate::release::gate::{AvailabilityCount, EnvironmentRef, Rules, Source, SourceRelease, auto};
 use crate::release::record::Record;
 use crate::uptime::{ProbeSummary, soak};
@@ -23,44 +24,45 @@ pub(super) async fn read(
     owner: &Owner,
     spec: &EnvironmentSpec,
     records: &[Record],
-) -> Result<Option<Promotion>, IoError> {
-    let Some(promotion) = &spec.promotion else {
-        return Ok(None);
-    };
+) -> Option<Promotion> {
+    let promotion = spec.promotion.as_ref()?;
     let own = EnvironmentRef {
         namespace: owner.namespace.clone(),
         name: owner.name.to_string(),
     };
     let rules = Rules::of(promotion, &own);
-    let source = source(ctx, owner, &rules).await?;
+    let source = source(ctx, owner, &rules).await;
     let pinned = records.iter().filter(|r| r.spec.pin && r.good());
     let pinned = pinned.map(Record::number).max();
     let picked = rules
         .auto
         .then(|| auto::pick(&rules, records, &source, pinned, ctx.now()));
-    Ok(Some(Promotion {
+    Some(Promotion {
         rules,
         source,
         picked,
-    }))
+    })
 }
 
-async fn source(ctx: &Context, owner: &Owner, rules: &Rules) -> Result<Source, IoError> {
+async fn source(ctx: &Context, owner: &Owner, rules: &Rules) -> Source {
     let EnvironmentRef { namespace, name } = &rules.source;
     if !ctx.settings.watch_namespaces.contains(namespace) {
-        return Ok(Source::NotWatched);
+        return Source::NotWatched;
     }
     // The same answer as for an environment that does not exist.
     if !ctx.settings.tenants.same(&owner.namespace, namespace) {
-        return Ok(Source::NotFound);
+        return Source::NotFound;
     }
-    let (environment, releases) = try_join(
+    let read = try_join(
         ctx.io.get::<CrokodialEnvironment>(namespace, name),
-        ctx.io.list::<CrokodialRelease>(namespace, ""),
-    )
-    .await?;
+        releases::of_environment(ctx, namespace, name),
+    );
+    let (environment, releases) = match namespaces::outcome(namespace, read.await) {
+        NamespaceRead::Readable(found) => found,
+        NamespaceRead::Unreadable(cause) => return Source::Unreadable(cause),
+    };
     if environment.is_none() {
-        return Ok(Source::NotFound);
+        return Source::NotFound;
     }
     let records: Vec<Record> = releases
         .iter()
@@ -68,7 +70,7 @@ async fn source(ctx: &Context, owner: &Owner, rules: &Rules) -> Result<Source, I
         .collect();
     let now = ctx.now();
     let probes = ctx.probes.summary(namespace, name, now);
-    Ok(found(&records, probes.as_ref(), rules.window(), now))
+    found(&records, probes.as_ref(), rules.window(), now)
 }
 
 /// Builds the state of the source from its release records and from the measurements that are not in the records yet.

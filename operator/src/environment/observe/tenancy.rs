@@ -1,9 +1,9 @@
 //! Reads what the tenant of an environment allows it, and whether the tenant has too many environments.
 
 use crokodial_crds::CrokodialEnvironment;
-use futures::future::try_join_all;
 use kube::ResourceExt;
 
+use super::namespaces;
 use crate::context::Context;
 use crate::environment::model::children::Children;
 use crate::environment::model::owner::Owner;
@@ -36,14 +36,15 @@ pub(super) async fn read(
 /// Counts the environments of the tenant that were created before this one. Ties are broken by namespace and name.
 async fn older(ctx: &Context, owner: &Owner) -> Result<usize, IoError> {
     let namespaces = ctx.settings.peers(&owner.namespace);
-    let lists = namespaces.map(|ns| ctx.io.list_metadata::<CrokodialEnvironment>(ns, ""));
-    let all = try_join_all(lists).await?;
+    // What cannot be read is not counted: the limit is no reason to stop the tenant's other namespaces.
+    let list = |ns| ctx.io.list_metadata::<CrokodialEnvironment>(ns, "");
+    let all = namespaces::read_each(owner, namespaces, list).await?;
     let own = (
         owner.created,
         owner.namespace.clone(),
         owner.name.to_string(),
     );
-    let ages = all.iter().flatten().map(|environment| {
+    let ages = all.found.iter().map(|environment| {
         let created = environment.creation_timestamp().map(|time| time.0);
         let namespace = environment.namespace().unwrap_or_default();
         (created, namespace, environment.name_any())

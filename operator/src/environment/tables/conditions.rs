@@ -285,6 +285,18 @@ fn route_accepted() {
                 "False HostTaken: shop.test is the domain of environment b/shop",
             ),
             (
+                "claims: [{namespace: b, name: other, routed: true}], unreadable: [c]",
+                "False HostTaken: shop.test is the domain of environment b/other",
+            ),
+            (
+                "unreadable: [c]",
+                "True Succeeded: shop.test is routed at 192.0.2.1",
+            ),
+            (
+                "ingress: null, unreadable: [c]",
+                "Unknown Unreadable: whether shop.test is the domain of another environment is not known: namespace c cannot be read (list Secret c: Forbidden (403))",
+            ),
+            (
                 "claims: [{namespace: apps, name: other, created: -5}, {namespace: apps, name: shop, created: -10000}]",
                 "True Succeeded: shop.test is routed at 192.0.2.1",
             ),

@@ -15,6 +15,8 @@ pub enum Source {
     NotWatched,
     /// The source environment does not exist.
     NotFound,
+    /// The source environment, or one of its releases, cannot be read. Contains the cause.
+    Unreadable(String),
     /// The source environment exists.
     Found {
         /// Releases of the source environment.
@@ -70,10 +72,18 @@ pub struct RequestedImage<'a> {
 }
 
 impl Source {
-    /// Returns the releases of the source environment; empty if it does not exist or is not watched.
+    /// Returns the cause for which the source environment cannot be read; `None` if it can.
+    pub fn unreadable(&self) -> Option<&str> {
+        match self {
+            Self::Unreadable(cause) => Some(cause),
+            Self::NotWatched | Self::NotFound | Self::Found { .. } => None,
+        }
+    }
+
+    /// Returns the releases of the source environment; empty if it does not exist, is not watched or cannot be read.
     pub fn releases(&self) -> &[SourceRelease] {
         match self {
-            Self::NotWatched | Self::NotFound => &[],
+            Self::NotWatched | Self::NotFound | Self::Unreadable(_) => &[],
             Self::Found { releases, .. } => releases,
         }
     }
@@ -104,7 +114,13 @@ impl Source {
             .or_else(|| of_digest().max_by_key(|r| r.number))
     }
 
-    /// Returns a Refused verdict if the source environment does not exist or is not watched; `None` if it exists.
+    /// Returns a Waiting verdict if the source environment cannot be read; `None` otherwise.
+    pub fn unknown(&self, rules: &Rules) -> Option<GateVerdict> {
+        self.unreadable().and_then(|_| self.absence(rules))
+    }
+
+    /// Returns a Refused verdict if the source environment does not exist or is not watched, and a Waiting verdict if it
+    /// cannot be read; `None` if it exists.
     pub(super) fn absence(&self, rules: &Rules) -> Option<GateVerdict> {
         let source = &rules.source;
         match self {
@@ -115,6 +131,10 @@ impl Source {
             Self::NotFound => Some(GateVerdict::refused(
                 Reason::SourceNotFound,
                 format!("there is no environment {source}"),
+            )),
+            Self::Unreadable(cause) => Some(GateVerdict::waiting(
+                Reason::Unreadable,
+                format!("the state of {source} is not known: {cause}"),
             )),
             Self::Found { .. } => None,
         }
