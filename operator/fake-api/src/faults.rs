@@ -115,8 +115,11 @@ impl Faults {
         self.rules.clear();
     }
 
-    /// Returns the error of the rule that refuses this request, if any.
-    pub fn refusal(&self, route: &Route) -> Option<&ApiError> {
+    /// Returns the error with which the fault or a rule refuses this request, if any.
+    pub fn refusal(&self, fault: Option<Fault>, route: &Route) -> Option<ApiError> {
+        if let Some(Fault::Status(code)) = fault {
+            return Some(ApiError::injected(code));
+        }
         let writes = route.verb.is_write() && route.verb != Verb::Delete;
         let named = route.body["metadata"]["name"].as_str().unwrap_or_default();
         let rule = self.rules.iter().find(|rule| {
@@ -124,7 +127,7 @@ impl Faults {
                 && [route.name.as_str(), named, ""].contains(&rule.name.as_str())
         });
         rule.filter(|_| writes && route.subresource.is_empty())
-            .map(|rule| &rule.error)
+            .map(|rule| rule.error.clone())
     }
 
     /// Returns the number of planned faults that have not occurred yet.

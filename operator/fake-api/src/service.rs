@@ -110,16 +110,10 @@ impl Connection {
                 Decision::Break(LOST)
             };
         }
-        if let Some(Fault::Status(code)) = fault {
-            call.code = code;
+        if let Some(error) = state.faults.refusal(fault, &route) {
+            call.code = error.code;
             state.faults.calls.push(call);
-            return Decision::Answer(respond(code, &ApiError::injected(code).body()));
-        }
-        if let Some(error) = state.faults.refusal(&route) {
-            let (code, answer) = (error.code, error.body());
-            call.code = code;
-            state.faults.calls.push(call);
-            return Decision::Answer(respond(code, &answer));
+            return Decision::Answer(respond(error.code, &error.body()));
         }
         if route.verb == Verb::Watch {
             call.code = 200;

@@ -24,6 +24,11 @@ pub async fn settle(
     observed: &Observed,
     refused: &mut RefusedWrites,
 ) -> Result<(), IoError> {
+    let seals = &observed.seals;
+    let nothing = seals.rebuilt.is_empty() && seals.unsealed.is_empty();
+    if nothing || refused.must_wait(WriteStep::Snapshot, "the sealing of snapshots") {
+        return Ok(());
+    }
     for (number, object) in &observed.seals.rebuilt {
         put_back(ctx, subject, observed, (*number, object), refused).await?;
     }

@@ -40,6 +40,8 @@ impl WriteStep {
     fn needs(self) -> &'static [WriteStep] {
         use ChildKind as C;
         match self {
+            // Snapshots are sealed with the key, and the fingerprints in the copies are made with it.
+            Self::NewRelease | Self::Snapshot => &[Self::Key],
             Self::Child(C::MongoActive | C::ConfigActive) => &[Self::Key],
             Self::Child(C::Certificate) => &[Self::Authority],
             Self::Child(C::Candidate) => &[
@@ -71,8 +73,6 @@ impl WriteStep {
             Self::Key
             | Self::Authority
             | Self::RecordStatus
-            | Self::NewRelease
-            | Self::Snapshot
             | Self::Child(
                 C::ServiceAccount
                 | C::NetworkPolicy

@@ -55,7 +55,12 @@ fn only_what_relies_on_a_refused_write_waits() {
     assert_eq!(waiting(Child(C::Certificate)), [Child(C::Ingress)]);
     assert_eq!(
         waiting(WriteStep::Key),
-        [Child(C::MongoActive), Child(C::ConfigActive)]
+        [
+            WriteStep::NewRelease,
+            WriteStep::Snapshot,
+            Child(C::MongoActive),
+            Child(C::ConfigActive)
+        ]
     );
     assert_eq!(
         waiting(WriteStep::RecordStatus),

@@ -195,6 +195,17 @@ fn mongo(valid: &Valid) -> MongoStatus {
     }
 }
 
+/// Replaces the findings of conditions that refused writes belong to.
+fn report_refused(facts: StatusInputs<'_>, concerns: &mut [(ConditionType, Finding)]) {
+    for (type_, finding) in concerns {
+        // A condition that needs a person already has an older cause, which the refused write does not explain.
+        let explained = finding.is_false() && needs_a_person(finding.reason, facts.step);
+        if let Some(refused) = facts.refused.of(*type_).filter(|_| !explained) {
+            *finding = refused;
+        }
+    }
+}
+
 fn conditions(
     facts: StatusInputs<'_>,
     old: &[Condition],
@@ -236,13 +247,7 @@ fn conditions(
         (ConditionType::RouteAccepted, route),
         (ConditionType::CertificateReady, certificate.finding.clone()),
     ];
-    for (type_, finding) in &mut concerns {
-        // A condition that needs a person already has an older cause, which the refused write does not explain.
-        let explained = finding.is_false() && needs_a_person(finding.reason, step);
-        if let Some(refused) = facts.refused.of(*type_).filter(|_| !explained) {
-            *finding = refused;
-        }
-    }
+    report_refused(facts, &mut concerns);
     if observed.promotion.is_some() {
         // Before `RolledOut`, because a closed gate is the cause of a missing roll-out.
         concerns.insert(3, (ConditionType::Promotable, promotable::finding(step)));
