@@ -19,7 +19,6 @@ use crate::faults::{Call, Fault};
 use crate::handlers::handle;
 use crate::routes::{NoRoute, Route, Verb, parse};
 use crate::state::State;
-use crate::status::ApiError;
 use crate::watch::{Signal, follow};
 
 /// Connection of one client, which represents one operator process.
