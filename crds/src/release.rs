@@ -277,8 +277,14 @@ pub struct PendingFault {
     #[schemars(length(max = 64))]
     pub reason: String,
 
-    /// Time since which the operator has seen the fault.
+    /// Time since which the operator has seen the fault. If the site was silent several times shortly after each other,
+    /// it is set so that these times add up.
     pub since: Time,
+
+    /// Time at which a site that had been silent answered again. For a while after it, the bake does not end, and new
+    /// silence adds to the earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_at: Option<Time>,
 }
 
 /// Failed probes of a release, merged into one entry.

@@ -212,3 +212,78 @@ fn what_keeps_pods_from_being_created_is_named_at_once() {
     world.workload.obstacle = Some(cause.clone());
     assert_eq!(world.decide().rollout, Rollout::Blocked(2, cause));
 }
+
+#[test]
+fn silences_with_fine_moments_in_between_add_up_and_the_bake_does_not_end_in_such_a_moment() {
+    let mut world = baking().at(10);
+    for (seconds, probes) in [
+        (10, silent()),
+        (60, ProbeHealth::Fine),
+        (65, silent()),
+        (70, ProbeHealth::Fine),
+    ] {
+        world = world.at(seconds);
+        world.probes = probes;
+        let decision = world.decide();
+        let phase = phase_of(&decision, 2).unwrap_or(BAKING);
+        assert_eq!(phase, BAKING, "at {seconds} s");
+        write(&mut world, &decision);
+    }
+    // 55 s of silence so far. A minute without any ends the bake, five more seconds of it the release.
+    assert_eq!(world.decide().next, Some(at(130)));
+    assert_eq!(phase_of(&world.at(130).decide(), 2), Some(GOOD));
+}
+
+#[test]
+fn silence_that_comes_back_again_and_again_counts_in_the_end() {
+    let mut world = baking().at(10);
+    for (seconds, probes, phase) in [
+        (10, silent(), BAKING),
+        (60, ProbeHealth::Fine, BAKING),
+        (65, silent(), BAKING),
+        (74, silent(), BAKING),
+        (75, silent(), ROLLED_BACK),
+    ] {
+        world = world.at(seconds);
+        world.probes = probes;
+        let decision = world.decide();
+        let seen = phase_of(&decision, 2).unwrap_or(BAKING);
+        assert_eq!(seen, phase, "at {seconds} s");
+        write(&mut world, &decision);
+    }
+}
+
+#[test]
+fn no_answer_and_slow_answers_in_turn_are_one_silence() {
+    let mut world = baking();
+    let slow = || ProbeHealth::Silent(Reason::SlowResponses, "timeouts make it slow".to_owned());
+    for (seconds, probes) in [(30, silent()), (50, slow()), (70, silent())] {
+        world = world.at(seconds);
+        world.probes = probes;
+        let decision = world.decide();
+        write(&mut world, &decision);
+    }
+    assert_eq!(phase_of(&world.at(90).decide(), 2), Some(ROLLED_BACK));
+}
+
+#[test]
+fn an_obstacle_to_new_pods_excuses_no_answer_of_those_that_are_there() {
+    for obstacle in [
+        "the rollout of Deployment shop is paused",
+        "its pods are not created: exceeded quota: q",
+    ] {
+        let mut world = baking();
+        world.workload.obstacle = Some(obstacle.to_owned());
+        let fine = world.decide();
+        assert_eq!(fine.rollout, Rollout::Blocked(2, obstacle.to_owned()));
+        world.probes = refusing();
+        assert_eq!(
+            phase_of(&world.decide(), 2),
+            Some(ROLLED_BACK),
+            "{obstacle}"
+        );
+        world.pods.pop();
+        let missing = world.decide();
+        assert_eq!(missing.rollout, Rollout::Blocked(2, obstacle.to_owned()));
+    }
+}

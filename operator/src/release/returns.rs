@@ -24,7 +24,7 @@ pub(super) fn note(view: &View<'_>, run: Run, updates: &mut StatusUpdates<'_>) {
         let replaces = view.workload.release.is_some_and(|n| n != number);
         let done = view.workload.rolled_out(number) || view.workload.desired == 0;
         updates.edit(number, |status| match run {
-            Run::Release(n) if n == number && replaces => {
+            Run::Release(n) if n == number && (replaces || (!done && in_the_way(view, n))) => {
                 status
                     .returning_since
                     .get_or_insert_with(|| whole_seconds(view.now));
@@ -34,6 +34,14 @@ pub(super) fn note(view: &View<'_>, run: Run, updates: &mut StatusUpdates<'_>) {
             Run::Release(_) | Run::Zero(_) => status.returning_since = None,
         });
     }
+}
+
+/// Returns true if pods of a newer release that failed still run, so that a return to `number` is in progress although the
+/// Deployment has its pod template already. Earlier versions of the operator did not store the start of a return.
+fn in_the_way(view: &View<'_>, number: i64) -> bool {
+    let failed = |n: i64| view.records.iter().any(|r| r.number() == n && r.failed());
+    let newer = |p: &PodView| p.release.filter(|n| *n > number && !p.terminating);
+    view.pods.iter().filter_map(newer).any(failed)
 }
 
 /// Returns the time at which the return in progress counts as stuck; `None` if none is in progress.

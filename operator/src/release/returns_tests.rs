@@ -61,3 +61,27 @@ fn what_happens_to_the_pods_after_the_return_is_not_a_return() {
     write(&mut world, &pinned);
     assert!(world.at(300).decide().stuck.is_some());
 }
+
+#[test]
+fn a_return_that_an_earlier_version_began_is_noted_by_the_failed_pods_it_still_replaces() {
+    let unready = PodView {
+        ready: false,
+        ..pod(1)
+    };
+    let records = vec![record(1, "a", GOOD), record(2, "x", REJECTED)];
+    let mut world = World::new(records, "x")
+        .half_rolled(1, 2, unready.clone())
+        .at(1_000);
+    let upgraded = world.decide();
+    assert_eq!(upgraded.next, Some(at(1_300)));
+    write(&mut world, &upgraded);
+    assert!(world.at(1_300).decide().stuck.is_some());
+    // Without pods of a failed release, a pod is only replaced.
+    let records = vec![record(1, "a", GOOD), record(2, "x", REJECTED)];
+    let mut world = World::new(records, "x")
+        .half_rolled(1, 1, unready)
+        .at(1_000);
+    assert_eq!(world.decide().updates, vec![]);
+    world.pods.clear();
+    assert_eq!(world.decide().updates, vec![]);
+}

@@ -156,6 +156,9 @@ pub enum Exit {
     NotStarted(String),
 }
 
+/// Reason of the condition `Ready` of a pod whose containers are ready and whose readiness gates are not met.
+const UNMET_GATES: &str = "ReadinessGatesNotReady";
+
 /// Maximum length of a container runtime's message, in characters. Longer messages are truncated.
 const MAX_RUNTIME_MESSAGE: usize = 200;
 
@@ -278,7 +281,10 @@ impl PodView {
                 .and_then(|c| c.last_transition_time.as_ref())
                 .map(|t| t.0),
             unschedulable: condition("PodScheduled").is_some_and(|c| c.status == "False"),
-            node_lost: ready.is_some_and(|c| c.status == "False")
+            // The kubelet itself reports this pair for readiness gates that are not met, with a reason of its own. The
+            // node controller changes no reason.
+            node_lost: ready
+                .is_some_and(|c| c.status == "False" && c.reason.as_deref() != Some(UNMET_GATES))
                 && condition("ContainersReady").is_some_and(|c| c.status == "True"),
             pulled: facts.pulled,
             started: if facts.restarts == 0 {

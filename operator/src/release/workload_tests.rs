@@ -88,3 +88,20 @@ fn a_pod_has_ended_when_its_phase_is_final() {
         assert_eq!(has_ended(&pod), ended, "{status}");
     }
 }
+
+#[test]
+fn a_node_is_lost_only_if_nothing_else_explains_an_unready_pod_with_ready_containers() {
+    for (ready, reason, containers, lost) in [
+        ("True", "", "True", false),
+        ("False", "", "True", true),
+        ("False", "ReadinessGatesNotReady", "True", false),
+        ("False", "ContainersNotReady", "False", false),
+    ] {
+        let pod = json!({"status": {"conditions": [
+            {"type": "Ready", "status": ready, "reason": reason},
+            {"type": "ContainersReady", "status": containers},
+        ]}});
+        let view = PodView::of(&serde_json::from_value(pod).unwrap());
+        assert_eq!(view.node_lost, lost, "{ready} {reason} {containers}");
+    }
+}

@@ -238,6 +238,11 @@ fn under_way(message: String) -> ReleaseJobState {
 
 fn ended(job: &str, pod: &Pod, view: Option<&PodView>) -> ReleaseJobState {
     let status = pod.status.clone().unwrap_or_default();
+    if ate_its_storage(&status) {
+        return ReleaseJobState::Failed(format!(
+            "the command of Job {job} used more ephemeral storage than its limits allow, and its pod was evicted"
+        ));
+    }
     let disrupted = disrupted(&status);
     let containers = status.container_statuses.unwrap_or_default();
     let end = containers
@@ -269,6 +274,19 @@ fn ended(job: &str, pod: &Pod, view: Option<&PodView>) -> ReleaseJobState {
             "the pod of Job {job} is gone, and the Job is made anew"
         )),
     }
+}
+
+/// Returns true if the kubelet evicted a pod because the pod exceeded a limit of its own on ephemeral storage. Run again,
+/// it would do the same. An eviction because the node is short of a resource has other words.
+fn ate_its_storage(status: &PodStatus) -> bool {
+    // Words of `pkg/kubelet/eviction`: for an emptyDir volume, all containers together, and one container.
+    let words = [
+        "exceeds the limit",
+        "exceeds the total limit of containers",
+        "exceeded its local ephemeral storage limit",
+    ];
+    let message = status.message.as_deref().unwrap_or_default();
+    status.reason.as_deref() == Some("Evicted") && words.iter().any(|w| message.contains(w))
 }
 
 /// Returns why the cluster ended a pod, such as an eviction or a drained node; `None` if it ended by itself or at its

@@ -118,6 +118,42 @@ fn what_the_platform_does_to_a_release_phase_is_no_verdict() {
 }
 
 #[test]
+fn an_eviction_is_the_release_phases_own_failure_only_if_it_exceeded_its_limits() {
+    for (message, own) in [
+        (
+            "Usage of EmptyDir volume \"tmp\" exceeds the limit \"64Mi\". ",
+            true,
+        ),
+        (
+            "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ",
+            true,
+        ),
+        (
+            "Container web exceeded its local ephemeral storage limit \"1Gi\". ",
+            true,
+        ),
+        (
+            "The node was low on resource: ephemeral-storage. Threshold quantity: 10Gi, available: 9Gi. Container web was using 2Gi, request is 1Gi, has larger consumption of ephemeral-storage. ",
+            false,
+        ),
+        (
+            "The node was low on resource: memory. Container web was using 2Gi, which exceeds its request of 1Gi. ",
+            false,
+        ),
+        ("", false),
+    ] {
+        let mut status = evicted(exited(137, "Error"));
+        status["message"] = json!(message);
+        let seen = state(Some("Failed"), Some(status));
+        assert_eq!(
+            matches!(seen, ReleaseJobState::Failed(_)),
+            own,
+            "{message}: {seen:?}"
+        );
+    }
+}
+
+#[test]
 fn a_release_phase_is_asked_for_begun_and_runs() {
     assert_eq!(
         release_phase(false, None, &ImageCheck::Unknown),

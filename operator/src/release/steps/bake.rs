@@ -23,7 +23,7 @@ pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutc
                 verdict::accuse(release, status, &pods, reason, message)
             });
         }
-        None => status.pending_fault = None,
+        None => verdict::subside(&mut status, view),
     }
     blame::clear(&mut status, view.now);
     // Without pods there was nothing to observe.
@@ -79,15 +79,17 @@ fn displaced(release: InFlight<'_>, mut status: ReleaseStatus, cause: &str) -> S
     StepOutcome::new(status, rollout, None)
 }
 
-/// Returns the fault of the release or of the platform, if any. A fault of its pods takes precedence over one found by
-/// the probes, which counts only while all pods are where they can serve.
+/// Returns the fault of the release or of the platform, if any. What its pods are guilty of takes precedence over what the
+/// probes find, which counts only while all pods are where they can serve. What keeps further pods from being created
+/// does not excuse the answers of those that are there.
 fn fault(release: InFlight<'_>, status: &ReleaseStatus, pods: &[&PodView]) -> Option<RolloutFault> {
     let view = release.view;
     let evidence = verdict::evidence(release, status, pods);
     let of_pods = match faults::baking(&evidence) {
-        Some(RolloutFault::Lasting(fault)) => Some(RolloutFault::Lasting(fault)),
-        Some(fault) => return Some(fault),
-        None => None,
+        Some(RolloutFault::Release(reason, message)) => {
+            return Some(RolloutFault::Release(reason, message));
+        }
+        later => later,
     };
     if !faults::all_in_place(pods.iter().copied(), view.workload.desired) {
         return of_pods;

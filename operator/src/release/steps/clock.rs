@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::release::view::{ProbeHealth, View};
 
-/// Time for which pods must run after a restart before the bake may end. In a shorter bake, it is the length of the bake.
+/// Time for which pods must run after a restart, and a site must answer after a silence, before the bake may end. In a
+/// shorter bake, it is the length of the bake.
 const STANDING_TIME: Duration = Duration::from_secs(60);
 
 /// Marks the release as blocked from `now` on, so that its time limits are suspended.
@@ -42,7 +43,8 @@ pub(super) fn restart(status: &mut ReleaseStatus) {
 }
 
 /// Returns the end of the bake. The bake is extended by the time in which the release was blocked, and by the time in
-/// [`ProbeHealth::Unmeasured`]. It does not end before the pods have run for a while since the last restart.
+/// [`ProbeHealth::Unmeasured`]. It does not end before the pods have run for a while since the last restart, and the site
+/// has answered for a while since the last silence.
 pub(super) fn bake_end(view: &View<'_>, status: &ReleaseStatus) -> Timestamp {
     let from = status.rolled_out_at.as_ref().map_or(view.now, |t| t.0);
     let unmeasured = match view.probes {
@@ -53,11 +55,18 @@ pub(super) fn bake_end(view: &View<'_>, status: &ReleaseStatus) -> Timestamp {
         .bake
         .saturating_add(unmeasured)
         .saturating_add(blocked(status, view.now));
-    let stands = status
-        .restarted_at
+    let answered_at = status
+        .pending_fault
         .as_ref()
-        .map(|at| later(at.0, view.bake.min(STANDING_TIME)));
+        .and_then(|f| f.gone_at.as_ref());
+    let newest = status.restarted_at.as_ref().into_iter().chain(answered_at);
+    let stands = newest.map(|at| stands_at(view, at.0)).max();
     later(from, whole).max(stands.unwrap_or(Timestamp::MIN))
+}
+
+/// Returns the time at which what a fault has disturbed at `at` counts as stable again.
+pub(super) fn stands_at(view: &View<'_>, at: Timestamp) -> Timestamp {
+    later(at, view.bake.min(STANDING_TIME))
 }
 
 /// Records that the release has made progress, so that `rollout.progressDeadline` counts from `now`.

@@ -3,6 +3,7 @@
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{OnFailure, PendingFault, Reason, ReleasePhase, ReleaseStatus};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::blame::{self, Blame};
 use super::clock;
@@ -85,19 +86,58 @@ pub(super) fn weigh(
     }
 }
 
+/// Notes that no fault is seen now. A silence of the site is remembered for a while: otherwise a site that is silent most
+/// of the time would become Good in a fine moment, or never get a verdict.
+pub(super) fn subside(status: &mut ReleaseStatus, view: &View<'_>) {
+    let silence = status.pending_fault.take().filter(|f| silent(&f.reason));
+    // Silence for which the database was to blame is none of the release.
+    let Some(known) = silence.filter(|_| status.blocked_since.is_none()) else {
+        return;
+    };
+    let gone_at = known.gone_at.unwrap_or_else(|| whole_seconds(view.now));
+    if clock::stands_at(view, gone_at.0) > view.now {
+        status.pending_fault = Some(PendingFault {
+            gone_at: Some(gone_at),
+            ..known
+        });
+    }
+}
+
+/// Returns true if `reason` is one that a lasting silence of the site gives. Both alternate while it lasts.
+fn silent(reason: &str) -> bool {
+    [Reason::ProbeFailed, Reason::SlowResponses]
+        .iter()
+        .any(|r| r.as_str() == reason)
+}
+
+/// Returns the time since which a known fault has lasted, without the time in which it was gone.
+fn lasts_since(known: &PendingFault, now: Timestamp) -> Time {
+    known.gone_at.as_ref().map_or_else(
+        || known.since.clone(),
+        |gone| {
+            let lasted = gone.0.duration_since(known.since.0);
+            whole_seconds(now.saturating_sub(lasted).unwrap_or(known.since.0))
+        },
+    )
+}
+
 /// Stores a lasting fault in the status, unless it is there already. Returns the time from which it counts.
 fn pend(status: &mut ReleaseStatus, fault: &LastingFault, view: &View<'_>) -> Timestamp {
-    let known = status
-        .pending_fault
-        .as_ref()
-        .filter(|known| known.reason == fault.reason.as_str());
-    let seen = known.map_or_else(|| whole_seconds(view.now), |known| known.since.clone());
+    let reason = fault.reason.as_str();
+    let same =
+        |known: &&PendingFault| known.reason == reason || (silent(&known.reason) && silent(reason));
+    let known = status.pending_fault.as_ref().filter(same);
+    let seen = known.map_or_else(
+        || whole_seconds(view.now),
+        |known| lasts_since(known, view.now),
+    );
     // A pod that shows the fault for a shorter time than another one before it, as far as the clocks agree.
     let reported = fault.since.filter(|at| *at <= view.now);
     let since = seen.0.max(view.leader_since);
     status.pending_fault = Some(PendingFault {
-        reason: fault.reason.as_str().to_owned(),
+        reason: reason.to_owned(),
         since: seen,
+        gone_at: None,
     });
     let since = reported.map_or(since, |at| at.max(since));
     since.saturating_add(fault.after).unwrap_or(Timestamp::MAX)
