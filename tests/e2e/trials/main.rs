@@ -19,7 +19,9 @@ mod candidate;
 mod credentials;
 mod database;
 mod fake_api;
+mod hand_edits;
 mod leader;
+mod neighbours;
 mod operator_crashes;
 mod pins;
 mod promotion;
@@ -94,6 +96,7 @@ fn usual(trials: &mut Trials) {
     sites(trials);
     releases_and_configuration(trials);
     credentials_and_promotion(trials);
+    neighbours(trials);
     operators(trials);
 }
 
@@ -193,6 +196,11 @@ fn releases_and_configuration(trials: &mut Trials) {
         Claim::of(Isolation::None, &[Scratch]),
         candidate::bad_releases,
     );
+    trials.add(
+        "what hands change or delete is put back",
+        Claim::of(Isolation::None, &[Scratch]),
+        hand_edits::put_back,
+    );
 }
 
 /// Adds the trials of credentials and the promotion gate, and trials that run alongside them.
@@ -246,6 +254,35 @@ fn credentials_and_promotion(trials: &mut Trials) {
         "an apply with a resourceVersion that no object has can only create",
         Claim::of(Isolation::None, &[Staging]),
         leader::create_only,
+    );
+}
+
+/// Adds the trials of faults that may concern only their own environment.
+fn neighbours(trials: &mut Trials) {
+    trials.add(
+        "a forged snapshot runs nothing and stops nobody",
+        Claim::of(Isolation::None, &[Scratch]),
+        hand_edits::forged_snapshot,
+    );
+    trials.add(
+        "a refused child is in the status within five seconds, and the others are created",
+        Claim::of(Isolation::IdleProcessors, &[Scratch]),
+        neighbours::refused_writes,
+    );
+    trials.add(
+        "no certificate is made for a host that the route does not carry",
+        Claim::of(Isolation::IdleProcessors, &[Staging, Prod]),
+        neighbours::certificates,
+    );
+    trials.add(
+        "a namespace without rights and a deleted one stop no other",
+        Claim::ALONE,
+        neighbours::lost_namespace,
+    );
+    trials.add(
+        "a node that takes no pods during the bake blames no release",
+        Claim::ALONE,
+        neighbours::cordoned_node,
     );
 }
 
