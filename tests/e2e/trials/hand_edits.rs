@@ -30,6 +30,19 @@ struct Edit {
     repaired: fn(&str) -> bool,
 }
 
+impl Edit {
+    async fn put_back(&self, world: &World) -> anyhow::Result<()> {
+        let what = self.command.join(" ");
+        until(&world.progress, &what, REPAIR_TIMEOUT, || async {
+            let (object, path) = self.read;
+            let found = read(world, object, path)?;
+            ensure!((self.repaired)(&found), "{object} still has {found:?}");
+            Ok(())
+        })
+        .await
+    }
+}
+
 /// Changes to the Deployment, the Service, the NetworkPolicy and the Secrets that pods read.
 const EDITS: &[Edit] = &[
     Edit {
@@ -143,20 +156,14 @@ const EDITS: &[Edit] = &[
 pub async fn put_back(world: &World) -> anyhow::Result<()> {
     let good = images::simulated(world, "good", &[]).await?;
     let scratch = ScratchEnvironment::open(world, &good, "15s").await?;
+    let mut left = Vec::new();
     for edit in EDITS {
         kubectl(world, edit.command)?;
-        let what = edit.command.join(" ");
-        until(&world.progress, &what, REPAIR_TIMEOUT, || async {
-            let (object, path) = edit.read;
-            let found = read(world, object, path)?;
-            ensure!(
-                (edit.repaired)(&found),
-                "{what}: {object} still has {found:?}"
-            );
-            Ok(())
-        })
-        .await?;
+        if let Err(error) = edit.put_back(world).await {
+            left.push(format!("{error:#}"));
+        }
     }
+    ensure!(left.is_empty(), "not put back:\n{}", left.join("\n"));
     let events = kubectl(
         world,
         &["get", "events", "-o", "jsonpath={.items[*].message}"],
