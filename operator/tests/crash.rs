@@ -191,7 +191,8 @@ fn blur(value: &mut Value) {
             for (key, field) in fields.iter_mut() {
                 let random = key == "uid"
                     || key == "crokodial.com/environment-uid"
-                    || key == "crokodial.com/applied";
+                    || key == "crokodial.com/applied"
+                    || key == "crokodial.com/seal";
                 let drawn =
                     key == "deployment.kubernetes.io/revision" || key == "observedGeneration";
                 let time = field
@@ -203,6 +204,7 @@ fn blur(value: &mut Value) {
                     || key == "issuer"
                     || key == "message"
                     || key == "crokodial.com/candidate-uid"
+                    || key.ends_with("-mark")
                     || key.ends_with("-marks");
                 if random || drawn || time {
                     *field = json!("…");

@@ -74,7 +74,7 @@ async fn a_command_that_fails_rejects_the_release_before_any_pod_of_it() {
     let said = site.get("crokodialreleases", "staging-2")["status"]["message"].clone();
     assert_eq!(
         said,
-        "the command of Job staging-release-2 ended with exit code 3"
+        "the command of Job staging-release-2 ended with exit code 3; its log ended with: password=[removed]"
     );
     assert_eq!(jobs(&site), ["staging-release-2"], "kept for its log");
     untouched(&site);

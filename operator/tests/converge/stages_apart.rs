@@ -36,7 +36,11 @@ async fn the_other_stages_database_is_refused_to_the_newcomer_and_nobody_else() 
     assert_eq!(site.condition("prod", "Ready"), "False WrongDatabase");
     assert_eq!(site.api.get("secrets", NS, "prod-mongo-active"), None);
     assert_eq!(site.phases("prod"), ["1 Preflight"]);
-    assert_eq!(site.events("WrongDatabase").len(), 1);
+    assert_eq!(
+        site.events("WrongDatabase").len(),
+        2,
+        "one for the condition and one for Ready"
+    );
     site.rest("staging").await;
     assert_eq!(
         site.condition("staging", "DatabaseIsolated"),

@@ -67,7 +67,10 @@ fn said(text: &str, added: bool) -> (String, bool) {
 #[test]
 fn defaults_and_rewritten_values_are_no_change() {
     let all = ours(|_| {});
-    assert_eq!(told(&live(|_| {}, &[all.clone()])), said("", false));
+    assert_eq!(
+        told(&live(|_| {}, std::slice::from_ref(&all))),
+        said("", false)
+    );
     // Defaults, and what admission webhooks add, have no owner.
     let defaulted = live(
         |o| {
@@ -75,7 +78,7 @@ fn defaults_and_rewritten_values_are_no_change() {
             o["spec"]["template"]["spec"]["dnsPolicy"] = json!("ClusterFirst");
             o["spec"].as_object_mut().unwrap().remove("paused");
         },
-        &[all.clone()],
+        std::slice::from_ref(&all),
     );
     assert_eq!(told(&defaulted), said("", false));
     // The API server or a webhook wrote the value that the operator owns in another way.

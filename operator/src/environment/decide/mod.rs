@@ -136,16 +136,10 @@ pub fn decide(
     let last_good = last_good(&observed.records).map(Record::number);
     let hold = machine::hold(&view);
     let desired = desired(&decision, &hold, &view, last_good);
-    let mut in_use: Vec<i64> = serving.into_iter().chain(workload.release).collect();
-    in_use.extend(match decision.run {
-        Run::Release(n) | Run::Zero(n) => Some(n),
-        Run::Keep => None,
-    });
-    let pinned = observed.records.iter().filter(|r| r.spec.pin);
-    in_use.extend(pinned.map(Record::number));
     let retired = if valid.conflict.is_some() {
         Vec::new()
     } else {
+        let in_use = in_use(&decision, serving, &workload, observed);
         history::retired(&observed.records, effective.history, &in_use, now)
     };
     Step {
@@ -169,6 +163,23 @@ pub fn decide(
             .as_ref()
             .and_then(|p| p.picked.as_ref()?.waits.clone()),
     }
+}
+
+/// Returns the numbers of the releases whose records may not be deleted: those that serve, run, are to run, or are
+/// pinned.
+fn in_use(
+    decision: &Decision,
+    serving: Option<i64>,
+    workload: &Workload,
+    observed: &Observed,
+) -> Vec<i64> {
+    let run = match decision.run {
+        Run::Release(n) | Run::Zero(n) => Some(n),
+        Run::Keep => None,
+    };
+    let pinned = observed.records.iter().filter(|r| r.spec.pin);
+    let numbers = serving.into_iter().chain(workload.release).chain(run);
+    numbers.chain(pinned.map(Record::number)).collect()
 }
 
 /// Returns the promotion gate's verdict on the image that the spec asks for. Without a promotion, the gate is open.
