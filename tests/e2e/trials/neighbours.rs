@@ -26,7 +26,8 @@ const VERDICT_TIMEOUT: Duration = Duration::from_secs(5);
 const ROLL_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Takes the operator's rights in staging's namespace away and adds a watched namespace that is then deleted. Prod must
-/// be scaled, pinned and unpinned meanwhile, and both operator pods must become ready again after a restart.
+/// be scaled, pinned and unpinned meanwhile, and both operator pods must become ready again after a restart. Staging is
+/// looked at with operators that started after its rights came back.
 pub async fn lost_namespace(world: &World) -> anyhow::Result<()> {
     let watched = "namespaces.watch={crokodial-staging,crokodial-prod,trial-gone}";
     helm::install(&world.cluster, &world.operator, &["--set", watched])?;
@@ -53,6 +54,8 @@ pub async fn lost_namespace(world: &World) -> anyhow::Result<()> {
     let file = saved.display().to_string();
     world.kubectl(&["create", "-f", &file])?;
     tested?;
+    helm::install(&world.cluster, &world.operator, &[])?;
+    leader::settled(world).await?;
     world
         .edit(STAGING, json!({"runtime": {"replicas": 2}}))
         .await?;
@@ -61,8 +64,6 @@ pub async fn lost_namespace(world: &World) -> anyhow::Result<()> {
         .edit(STAGING, json!({"runtime": {"replicas": null}}))
         .await?;
     world.ready(STAGING).await?;
-    helm::install(&world.cluster, &world.operator, &[])?;
-    leader::settled(world).await?;
     world.ready(PROD).await
 }
 
