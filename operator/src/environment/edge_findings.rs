@@ -1,4 +1,4 @@
-//! What the Ingress controller does with plain HTTP requests, and advice for its settings. All functions are pure.
+//! Findings about the answers of the Ingress controller to plain HTTP requests, and advice for its settings. All functions are pure.
 
 use crokodial_crds::{Reason, RouteKind};
 

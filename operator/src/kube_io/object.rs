@@ -9,6 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
 use serde_json::Value;
 
 use super::{Basis, IoError, KubeIo, Writable};
@@ -66,6 +67,17 @@ impl<K: Writable> AnyObject for K {
 
     fn to_value(&self) -> Option<Value> {
         serde_json::to_value(self).ok()
+    }
+}
+
+/// Returns a reference to the object `name` of the kind `K`, for use in an Event.
+pub fn reference<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(K::api_version(&()).into_owned()),
+        kind: Some(K::kind(&()).into_owned()),
+        name: Some(name.to_owned()),
+        namespace: Some(namespace.to_owned()),
+        ..ObjectReference::default()
     }
 }
 
@@ -131,13 +143,7 @@ impl<K: Writable> ObjectApi for Typed<K> {
     }
 
     fn reference(&self, namespace: &str, name: &str) -> ObjectReference {
-        ObjectReference {
-            api_version: Some(K::api_version(&()).into_owned()),
-            kind: Some(K::kind(&()).into_owned()),
-            name: Some(name.to_owned()),
-            namespace: Some(namespace.to_owned()),
-            ..ObjectReference::default()
-        }
+        reference::<K>(namespace, name)
     }
 
     fn get<'a>(

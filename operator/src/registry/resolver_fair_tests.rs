@@ -38,7 +38,7 @@ async fn a_registry_that_does_not_answer_delays_no_other_namespace_and_no_other_
     });
     let lookups: Vec<_> = lookups.collect();
     while resolver.limits.pending.try_acquire("noisy").is_some() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::task::yield_now().await;
     }
     let one_too_many = resolver.resolve("noisy", &slow, &[]).await;
     let one_too_many = trouble(one_too_many.map(|found| found.digest));
@@ -59,7 +59,11 @@ async fn a_registry_that_does_not_answer_delays_no_other_namespace_and_no_other_
         tokio::spawn(async move { resolver.resolve("noisy", &slow, &[]).await })
     });
     let _again: Vec<_> = again.collect();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // One place is left when all of them run or wait.
+    let places = || [(); 2].map(|()| resolver.limits.pending.try_acquire("noisy"));
+    while places().iter().all(Option::is_some) {
+        tokio::task::yield_now().await;
+    }
     let started = Instant::now();
     let answer = resolver.resolve("noisy", &good.image(), &[]).await;
     assert_eq!(answer.unwrap().digest, digest());

@@ -43,7 +43,7 @@ async fn a_namespace_that_cannot_be_read_holds_up_no_environment_of_another() {
     assert!(site.writes_of("staging", 3).await.is_empty());
 }
 
-/// What is new could collide with something in the namespace that cannot be read.
+/// A new database or domain could collide with one in the namespace that cannot be read.
 #[tokio::test(start_paused = true)]
 async fn what_is_new_waits_for_a_namespace_that_cannot_be_read() {
     let mut site = Site::good().await;

@@ -21,7 +21,7 @@ use crate::environment::model::observed::Observed;
 use crate::environment::model::owner::Owner;
 use crate::environment::model::refused::{RefusedWrites, WriteStep};
 use crate::environment::validate::Valid;
-use crate::kube_io::IoError;
+use crate::kube_io::{IoError, object};
 use crate::metrics::ReleaseOutcome;
 
 /// Field manager of release records and snapshots.
@@ -363,13 +363,8 @@ async fn announce_pin(
 }
 
 fn reference(owner: &Owner, number: i64) -> ObjectReference {
-    ObjectReference {
-        api_version: Some(CrokodialRelease::api_version(&()).into_owned()),
-        kind: Some(CrokodialRelease::kind(&()).into_owned()),
-        name: Some(Names::of(&owner.name).release(number)),
-        namespace: Some(owner.namespace.clone()),
-        ..ObjectReference::default()
-    }
+    let name = Names::of(&owner.name).release(number);
+    object::reference::<CrokodialRelease>(&owner.namespace, &name)
 }
 
 /// True if the phase in `status` differs from the observed phase of the release.

@@ -1,7 +1,7 @@
 //! Puts back snapshots that were deleted or forged, and seals those that have no valid seal.
 
 use crokodial_crds::names::Children as Names;
-use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::runtime::events::EventType;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::environment::isolation::KEY_SECRET;
 use crate::environment::model::annotations::SEAL;
 use crate::environment::model::observed::Observed;
 use crate::environment::model::refused::{RefusedWrites, WriteStep};
-use crate::kube_io::IoError;
+use crate::kube_io::{IoError, object};
 
 /// Field manager of snapshots.
 const MANAGER: &str = "crokodial-release";
@@ -61,20 +61,12 @@ async fn put_back(
     ctx: &Context,
     subject: Subject<'_>,
     observed: &Observed,
-    (number, object): (i64, &ConfigMap),
+    (number, snapshot): (i64, &ConfigMap),
     refused: &mut RefusedWrites,
 ) -> Result<(), IoError> {
     let owner = subject.owner;
     let name = Names::of(&owner.name).snapshot(number);
-    let about = || {
-        Some(ObjectReference {
-            api_version: Some("v1".to_owned()),
-            kind: Some("ConfigMap".to_owned()),
-            name: Some(name.clone()),
-            namespace: Some(owner.namespace.clone()),
-            ..ObjectReference::default()
-        })
-    };
+    let about = || Some(object::reference::<ConfigMap>(&owner.namespace, &name));
     if let Some(found) = observed.snapshots.get(&number) {
         let deleted = ctx.io.delete::<ConfigMap>(found).await;
         let step = WriteStep::Snapshot;
@@ -97,7 +89,7 @@ async fn put_back(
         )
         .await;
     }
-    let made = ctx.io.create(&owner.namespace, MANAGER, object).await;
+    let made = ctx.io.create(&owner.namespace, MANAGER, snapshot).await;
     let noted = refused.note(WriteStep::Snapshot, &format!("ConfigMap {name}"), made)?;
     if noted.is_none() {
         return Ok(());

@@ -76,7 +76,7 @@ pub struct Observed {
     pub kept_image: Option<(i64, Existence)>,
     /// State of the IngressClass that the Ingress uses.
     pub class: Class,
-    /// What the tenant of the environment allows it.
+    /// Limits that the tenant sets for the environment.
     pub tenancy: Tenancy,
     /// Environments that claim the domain; empty while it is known that the domain is this environment's.
     pub claims: Vec<Claim>,

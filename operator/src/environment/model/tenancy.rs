@@ -1,8 +1,8 @@
-//! What the tenant of an environment allows it.
+//! Limits that the tenant sets for an environment.
 
 use crate::tenants::{CA_SECRET, HostRule};
 
-/// What the tenant of an environment allows it, and where the tenant's certificate authority is stored.
+/// Limits that the tenant sets for an environment, and the place of the tenant's certificate authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenancy {
     /// Host names that the environment may use.

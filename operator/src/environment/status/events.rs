@@ -7,10 +7,11 @@ use crokodial_crds::{Actor, CrokodialEnvironment, CrokodialRelease, EnvironmentS
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
 use kube::runtime::events::EventType;
-use kube::{Resource, ResourceExt};
 
 use crate::context::Context;
+use crate::kube_io::object;
 use crate::memory::{EnvironmentWarnings, PendingWarning};
 
 /// Conditions whose changes are published as Events. `Reconciling` and `Stalled` are left out because they repeat
@@ -65,13 +66,9 @@ pub async fn announce(
 /// Returns a reference to the release that the environment is to run, which its conditions are about.
 fn release(environment: &CrokodialEnvironment, new: &EnvironmentStatus) -> Option<ObjectReference> {
     let name: EnvironmentName = environment.name_any().parse().ok()?;
-    Some(ObjectReference {
-        api_version: Some(CrokodialRelease::api_version(&()).into_owned()),
-        kind: Some(CrokodialRelease::kind(&()).into_owned()),
-        name: Some(Names::of(&name).release(new.release.desired?)),
-        namespace: environment.namespace(),
-        ..ObjectReference::default()
-    })
+    let release = Names::of(&name).release(new.release.desired?);
+    let namespace = environment.namespace()?;
+    Some(object::reference::<CrokodialRelease>(&namespace, &release))
 }
 
 /// Returns the conditions of `new` that need an Event, and updates `pending`.

@@ -56,7 +56,7 @@ pub(super) fn verdict(inputs: &GateInputs<'_>, from: Option<&SourceRelease>) -> 
     measured_verdict(inputs, from, proof)
 }
 
-/// What the gate requires of an image that is Good in the source environment.
+/// Requirement of the gate for an image that is Good in the source environment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Proof {
     /// Soak and availability in the source environment.
