@@ -21,9 +21,12 @@ use crate::store::Store;
 pub async fn create(config: &Config, typed: &str, name: &str) -> anyhow::Result<String> {
     let address = normal(typed)?;
     let password = random_password();
-    accounts(config)
+    let store = Arc::new(Store::new(config.mongo.clone()));
+    let created = accounts(config, &store)
         .create(&address, name.trim(), password.clone(), "admin")
-        .await?;
+        .await;
+    store.close().await;
+    created?;
     Ok(password)
 }
 
@@ -40,9 +43,12 @@ pub async fn reset(config: &Config, typed: &str) -> anyhow::Result<String> {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         user_agent: "dialer admin reset".to_owned(),
     };
-    accounts(config)
+    let store = Arc::new(Store::new(config.mongo.clone()));
+    let replaced = accounts(config, &store)
         .force_password(typed.trim(), &address, password.clone(), &caller)
-        .await?;
+        .await;
+    store.close().await;
+    replaced?;
     Ok(password)
 }
 
@@ -60,9 +66,9 @@ fn random_password() -> String {
     hex::encode(secret)
 }
 
-fn accounts(config: &Config) -> Accounts {
+fn accounts(config: &Config, store: &Arc<Store>) -> Accounts {
     Accounts::new(
-        Arc::new(Store::new(config.mongo.clone())),
+        Arc::clone(store),
         TokenKeys::new(config.jwt_secret.expose().as_bytes()),
         config.login_limits,
         config.registration,

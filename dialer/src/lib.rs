@@ -81,6 +81,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     // Waits for the notices of the last requests.
     app.notices.settled().await;
     background.abort();
+    app.store.close().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -17,7 +17,8 @@ pub fn start(config: &Config) -> Option<ClientInitGuard> {
     start_sentry(config.sentry.as_ref())
 }
 
-/// Starts logging to standard output. Also installs a panic hook that logs panics with secrets removed from the
+/// Starts logging to standard error: standard output is for the results of commands, such as the password that
+/// `dialer admin create` prints, and is read by scripts. Also installs a panic hook that logs panics with secrets removed from the
 /// message.
 fn start_logs(logging: &Logging) {
     let mut filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
@@ -27,7 +28,9 @@ fn start_logs(logging: &Logging) {
             filter = filter.add_directive(quiet);
         }
     }
-    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // Fails if logging was started before, as in tests; the first start stays in effect.
     let _ = match logging.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

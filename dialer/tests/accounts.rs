@@ -5,6 +5,7 @@ use crate::support::people::{OPEN, Person, login, old_account};
 use crate::support::{Answer, JWT_SECRET, TestApp, app, get, get_with, post, post_with};
 use base64::Engine;
 use bson::{DateTime, Document, doc};
+use crokodial_dialer::security::argon2id::Memory;
 use crokodial_dialer::security::password;
 use http::StatusCode;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -34,7 +35,10 @@ async fn assert_stored_in_the_old_shape(db: &Scratch) {
     assert_eq!(stored.get_i32("__v"), Ok(0));
     assert!(stored.get_datetime("createdAt").is_ok() && stored.get_datetime("updatedAt").is_ok());
     let hash = stored.get_str("password").unwrap();
-    assert!(password::verify("correct horse 1", hash), "{hash}");
+    assert!(
+        password::verify("correct horse 1", hash, &mut Memory::default()),
+        "{hash}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@
 mod accounts;
 mod administration;
 mod calls;
+mod command_line;
 mod compare_report;
 mod contract;
 mod contracted;

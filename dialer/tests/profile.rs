@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bson::oid::ObjectId;
 use bson::{Document, doc};
+use crokodial_dialer::security::argon2id::Memory;
 use crokodial_dialer::security::password;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -125,7 +126,10 @@ async fn a_new_password_needs_the_old_one_and_ends_all_other_sessions() {
         .get_str("password")
         .unwrap()
         .to_owned();
-    assert!(password::verify("battery staple 2", &hash), "hashed once");
+    assert!(
+        password::verify("battery staple 2", &hash, &mut Memory::default()),
+        "hashed once"
+    );
     let old = login(&app, "rep@example.com", PASSWORD).await;
     assert_eq!(old.status, StatusCode::UNAUTHORIZED);
     Person::signed_in(&app, "rep@example.com", "battery staple 2").await;

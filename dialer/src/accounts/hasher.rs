@@ -1,9 +1,11 @@
 //! Password hashing on blocking threads, one hash at a time. Hashing is deliberately slow, and an Argon2id hash needs
-//! 19 MiB of memory, so concurrent hashes could exhaust the machine.
+//! 19 MiB of memory, so concurrent hashes could exhaust the machine. All hashes use the same memory.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
+
+use crate::security::argon2id::Memory;
 
 /// Maximum number of callers that wait while another caller's hash is computed. One hash takes about 60 ms, so the last
 /// caller waits about a second.
@@ -17,6 +19,7 @@ pub struct Busy;
 pub struct Hasher {
     permit: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    memory: Arc<Mutex<Memory>>,
 }
 
 impl Default for Hasher {
@@ -24,6 +27,7 @@ impl Default for Hasher {
         Self {
             permit: Arc::new(Semaphore::new(1)),
             places: Arc::new(Semaphore::new(1 + QUEUE_LENGTH)),
+            memory: Arc::default(),
         }
     }
 }
@@ -36,7 +40,7 @@ impl Hasher {
     /// `Busy` immediately if too many callers wait, or later if `work` panics.
     pub async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let place = Arc::clone(&self.places)
             .try_acquire_owned()
@@ -45,9 +49,10 @@ impl Hasher {
             .acquire_owned()
             .await
             .map_err(|_| Busy)?;
+        let memory = Arc::clone(&self.memory);
         tokio::task::spawn_blocking(move || {
             let _held = (place, permit);
-            work()
+            work(&mut memory.lock().unwrap_or_else(PoisonError::into_inner))
         })
         .await
         .map_err(|_| Busy)
@@ -56,12 +61,13 @@ impl Hasher {
     /// Runs `work` only if no other work is running. Returns `None` if other work is running or if `work` panics.
     pub async fn run_if_idle<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Option<T> {
         let permit = Arc::clone(&self.permit).try_acquire_owned().ok()?;
+        let memory = Arc::clone(&self.memory);
         let work = move || {
             let _held = permit;
-            work()
+            work(&mut memory.lock().unwrap_or_else(PoisonError::into_inner))
         };
         tokio::task::spawn_blocking(work).await.ok()
     }
@@ -80,7 +86,7 @@ mod tests {
         let running = Arc::new(AtomicUsize::new(0));
         let first = tokio::spawn({
             let hasher = hasher.clone();
-            async move { hasher.run(move || gate.recv().is_ok()).await }
+            async move { hasher.run(move |_| gate.recv().is_ok()).await }
         });
         while hasher.permit.available_permits() > 0 {
             tokio::task::yield_now().await;
@@ -90,7 +96,7 @@ mod tests {
                 let (hasher, running) = (hasher.clone(), Arc::clone(&running));
                 tokio::spawn(async move {
                     hasher
-                        .run(move || {
+                        .run(move |_| {
                             let others = running.fetch_add(1, Ordering::SeqCst);
                             running.fetch_sub(1, Ordering::SeqCst);
                             others
@@ -102,14 +108,14 @@ mod tests {
         while hasher.places.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(hasher.run(|| ()).await, Err(Busy));
-        assert_eq!(hasher.run_if_idle(|| ()).await, None);
+        assert_eq!(hasher.run(|_| ()).await, Err(Busy));
+        assert_eq!(hasher.run_if_idle(|_| ()).await, None);
         open.send(()).unwrap();
         assert_eq!(first.await.unwrap(), Ok(true));
         for task in waiting {
             assert_eq!(task.await.unwrap(), Ok(0), "never two at once");
         }
-        assert_eq!(hasher.run(|| 7).await, Ok(7));
-        assert_eq!(hasher.run_if_idle(|| 7).await, Some(7));
+        assert_eq!(hasher.run(|_| 7).await, Ok(7));
+        assert_eq!(hasher.run_if_idle(|_| 7).await, Some(7));
     }
 }

@@ -7,6 +7,7 @@ use bson::oid::ObjectId;
 
 use super::service::Accounts;
 use super::types::AccountError;
+use crate::security::argon2id::Memory;
 use crate::security::password::{self, HashScheme};
 use crate::store::fault::Fault;
 
@@ -52,13 +53,13 @@ impl Accounts {
     }
 
     pub(super) async fn fits(&self, password: String, hash: String) -> Result<bool, AccountError> {
-        let verify = move || password::verify(&password, &hash);
+        let verify = move |memory: &mut Memory| password::verify(&password, &hash, memory);
         Ok(self.hasher.run(verify).await?)
     }
 
     pub(super) async fn hash(&self, password: String) -> Result<String, AccountError> {
         let scheme = self.scheme_to_write().await?;
-        let hash = move || scheme.hash(&password);
+        let hash = move |memory: &mut Memory| scheme.hash(&password, memory);
         self.hasher
             .run(hash)
             .await?
@@ -80,7 +81,7 @@ impl Accounts {
         }
         let (store, hasher) = (Arc::clone(&self.store), self.hasher.clone());
         tokio::spawn(async move {
-            let hash = move || scheme.hash(&password);
+            let hash = move |memory: &mut Memory| scheme.hash(&password, memory);
             let Some(Ok(better)) = hasher.run_if_idle(hash).await else {
                 return;
             };

@@ -47,14 +47,24 @@ pub async fn run(config: &Config, asked: &Migrate) -> anyhow::Result<u8> {
     let store = Arc::new(Store::new(config.mongo.clone()));
     let (hosts, database) = store.target();
     eprintln!("database {database} at {hosts}");
+    let done = check_or_change(&store, config.key_ring.as_deref(), asked).await;
+    store.close().await;
+    done
+}
+
+async fn check_or_change(
+    store: &Arc<Store>,
+    ring: Option<&KeyRing>,
+    asked: &Migrate,
+) -> anyhow::Result<u8> {
     if asked.check {
-        let findings = inspect(&store).await?;
+        let findings = inspect(store).await?;
         print(&findings, asked.output)?;
         return Ok(exit_code(&findings));
     }
-    let lock = lock(&store).await?;
+    let lock = lock(store).await?;
     let done = tokio::select! {
-        done = change(&store, config.key_ring.as_deref(), asked) => done,
+        done = change(store, ring, asked) => done,
         lost = lock.keep() => Err(lost),
     };
     lock.release().await;

@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use super::argon2id::{self, Memory};
 
 /// Allowed lengths of a new password, in characters.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
@@ -19,12 +18,6 @@ pub const DUMMY_HASH: &str = "$2b$10$yd1QWm50ysh/.p8pxLgNvO1qw82oYVL.1hZR5BDDg26
 /// Argon2id hash that is verified if an account does not exist, so that the response takes as long as for an existing
 /// account. Its bytes are random, so no password is known to match it.
 const ARGON2ID_DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$/E5fzYmESMiY2yi+w/QaMw$zK1JoNR6Mu0pKWC5wTGQeY9Gsrvgbrn9omqtOXCeeog";
-
-/// Memory for one Argon2id hash, in KiB. Memory, passes and lanes are the minimum values of OWASP's Password Storage
-/// Cheat Sheet (2025). Higher values would be stronger, but every replica would need more memory.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
 
 /// Number of bytes that bcrypt reads, including the NUL byte that terminates the password.
 const BCRYPT_READS: usize = 72;
@@ -80,20 +73,14 @@ impl HashScheme {
         }
     }
 
-    /// Hashes a password with a random salt. This is deliberately slow.
+    /// Hashes a password with a random salt. This is deliberately slow. Argon2id works in `memory`.
     ///
     /// # Errors
     /// [`HashError`] if the library for the hash scheme returns an error.
-    pub fn hash(self, password: &str) -> Result<String, HashError> {
+    pub fn hash(self, password: &str, memory: &mut Memory) -> Result<String, HashError> {
         match self {
             Self::Bcrypt => bcrypt::hash(password, COST).map_err(|_| HashError),
-            Self::Argon2id => {
-                let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| HashError)?;
-                let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-                    .hash_password(password.as_bytes());
-                hash.map(|hash: PasswordHash| hash.to_string())
-                    .map_err(|_| HashError)
-            }
+            Self::Argon2id => argon2id::hash(password, memory).ok_or(HashError),
         }
     }
 
@@ -109,37 +96,24 @@ impl HashScheme {
     /// Returns true if the scheme is Argon2id and `stored` is not an Argon2id hash with at least the parameters of new
     /// hashes. Returns false for bcrypt, whatever is stored.
     pub fn improves(self, stored: &str) -> bool {
-        self == Self::Argon2id && !argon2id(stored).is_some_and(|hash| is_enough(&hash))
+        self == Self::Argon2id
+            && !argon2id::parse(stored).is_some_and(|hash| argon2id::is_enough(&hash))
     }
 }
 
-fn is_enough(hash: &PasswordHash) -> bool {
-    let current = u32::from(Version::V0x13);
-    hash.version == Some(current)
-        && Params::try_from(hash).is_ok_and(|params| {
-            params.m_cost() >= MEMORY_KIB && params.t_cost() >= PASSES && params.p_cost() >= LANES
-        })
-}
-
-fn argon2id(stored: &str) -> Option<PasswordHash> {
-    let hash = PasswordHash::new(stored).ok()?;
-    (hash.algorithm == argon2::ARGON2ID_IDENT && hash.salt.is_some() && hash.hash.is_some())
-        .then_some(hash)
-}
-
-/// Returns true if the password matches a stored hash of either scheme. This is as slow as hashing.
-pub fn verify(password: &str, stored: &str) -> bool {
-    match argon2id(stored) {
-        Some(hash) => Argon2::default()
-            .verify_password(password.as_bytes(), &hash)
-            .is_ok(),
+/// Returns true if the password matches a stored hash of either scheme. This is as slow as hashing. Argon2id works in
+/// `memory`.
+pub fn verify(password: &str, stored: &str, memory: &mut Memory) -> bool {
+    match argon2id::parse(stored) {
+        Some(hash) => argon2id::verify(password, &hash, memory),
         None => bcrypt::verify(password, stored).unwrap_or(false),
     }
 }
 
-/// Returns true if the hash is a bcrypt hash with the prefix `$2a$` or `$2b$`, or an Argon2id hash.
+/// Returns true if the hash is a bcrypt hash with the prefix `$2a$` or `$2b$`, or an Argon2id hash that can be
+/// verified with 64 MiB of memory.
 pub fn is_known(stored: &str) -> bool {
-    is_bcrypt(stored) || argon2id(stored).is_some()
+    is_bcrypt(stored) || argon2id::parse(stored).is_some()
 }
 
 /// Returns true if bcrypt reads the whole password, so that only this password matches its hash.
@@ -159,6 +133,14 @@ pub fn is_bcrypt(hash: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn hash(scheme: HashScheme, password: &str) -> String {
+        scheme.hash(password, &mut Memory::default()).unwrap()
+    }
+
+    fn verify(password: &str, stored: &str) -> bool {
+        super::verify(password, stored, &mut Memory::default())
+    }
 
     #[test]
     fn table() {
@@ -182,7 +164,7 @@ mod tests {
     #[test]
     fn the_dummies_are_hashes_like_the_real_ones_and_nobody_s_password() {
         for form in [HashScheme::Bcrypt, HashScheme::Argon2id] {
-            let (dummy, fresh) = (form.dummy(), form.hash("correct horse battery").unwrap());
+            let (dummy, fresh) = (form.dummy(), hash(form, "correct horse battery"));
             assert!(is_known(dummy) && !verify("", dummy), "{form:?}");
             assert_eq!(
                 cost(dummy),
@@ -192,13 +174,13 @@ mod tests {
             assert_eq!(dummy.len(), fresh.len());
             assert!(verify("correct horse battery", &fresh));
             assert!(!verify("correct horse batterz", &fresh));
-            assert_ne!(form.hash("correct horse battery").unwrap(), fresh, "salted");
+            assert_ne!(hash(form, "correct horse battery"), fresh, "salted");
         }
     }
 
     #[test]
     fn new_hashes_have_owasp_s_parameters() {
-        let hash = HashScheme::Argon2id.hash("correct horse battery").unwrap();
+        let hash = hash(HashScheme::Argon2id, "correct horse battery");
         assert!(
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{hash}"
@@ -207,7 +189,7 @@ mod tests {
 
     #[test]
     fn weaker_hashes_are_improved_once_the_old_server_is_gone() {
-        let fresh = HashScheme::Argon2id.hash("correct horse battery").unwrap();
+        let fresh = hash(HashScheme::Argon2id, "correct horse battery");
         let bcrypt = DUMMY_HASH.to_owned();
         for (stored, improved) in [
             (fresh.clone(), false),
@@ -242,7 +224,7 @@ mod tests {
     #[test]
     fn bcrypt_takes_a_beginning_or_a_repetition_for_the_password() {
         let long = "x".repeat(80);
-        let stored = HashScheme::Bcrypt.hash(&long).unwrap();
+        let stored = hash(HashScheme::Bcrypt, &long);
         assert!(verify(&"x".repeat(72), &stored));
         assert!(!is_read_whole(&long) && !is_read_whole(&"x".repeat(72)));
         assert!(!is_read_whole("a\0a") && is_read_whole(&"x".repeat(71)));

@@ -17,6 +17,9 @@ use crate::config::Mongo;
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Maximum time for ending the driver's sessions before the process ends.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Timeout of the DNS lookups (SRV and TXT) for a `mongodb+srv://` URI.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -58,6 +61,18 @@ impl Store {
         sessions.find_one(doc! { "_id": "health" }).await?;
         self.reached.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Ends the driver's sessions and its background tasks. Call it before the async runtime stops: a client that is still
+    /// in use then makes the driver panic, because its tasks end in any order. Operations after this fail.
+    pub async fn close(&self) {
+        let Some(database) = self.database.get() else {
+            return;
+        };
+        let closing = database.client().clone().shutdown().immediate(true);
+        if tokio::time::timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+            tracing::debug!("the connections to the database were not closed in time");
+        }
     }
 
     async fn database(&self) -> Result<&Database, Fault> {
