@@ -27,6 +27,8 @@ pub mod running;
 pub mod snapshots;
 pub mod status;
 pub mod validate;
+mod watch_backoff;
+pub mod watches;
 
 #[cfg(test)]
 mod fixture;

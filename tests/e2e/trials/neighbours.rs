@@ -22,12 +22,15 @@ const STAGING: Stage = Stage::Staging;
 
 /// Timeout for a refused write to be in the status.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout for an operator to act in a namespace after its rights there came back: the longest delay of a watch, and
+/// time for a reconcile.
+const REGAIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// Timeout for prod's pods to follow an edit.
 const ROLL_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Takes the operator's rights in staging's namespace away and adds a watched namespace that is then deleted. Prod must
-/// be scaled, pinned and unpinned meanwhile, and both operator pods must become ready again after a restart. Staging is
-/// looked at with operators that started after its rights came back.
+/// be scaled, pinned and unpinned meanwhile, and both operator pods must become ready again after a restart. When staging's
+/// rights are back, the same operators must attend to it at once.
 pub async fn lost_namespace(world: &World) -> anyhow::Result<()> {
     let watched = "namespaces.watch={crokodial-staging,crokodial-prod,trial-gone}";
     helm::install(&world.cluster, &world.operator, &["--set", watched])?;
@@ -54,11 +57,32 @@ pub async fn lost_namespace(world: &World) -> anyhow::Result<()> {
     let file = saved.display().to_string();
     world.kubectl(&["create", "-f", &file])?;
     tested?;
-    helm::install(&world.cluster, &world.operator, &[])?;
-    leader::settled(world).await?;
     world
         .edit(STAGING, json!({"runtime": {"replicas": 2}}))
         .await?;
+    until(
+        &world.progress,
+        "staging scaled",
+        REGAIN_TIMEOUT,
+        || async {
+            let name = STAGING.as_str();
+            let query = "jsonpath={.spec.replicas}";
+            let replicas = world.kubectl(&[
+                "-n",
+                "crokodial-staging",
+                "get",
+                "deploy",
+                name,
+                "-o",
+                query,
+            ])?;
+            ensure!(replicas == "2", "{replicas} replicas");
+            Ok(())
+        },
+    )
+    .await?;
+    helm::install(&world.cluster, &world.operator, &[])?;
+    leader::settled(world).await?;
     pods(world, STAGING, 2).await?;
     world
         .edit(STAGING, json!({"runtime": {"replicas": null}}))
