@@ -131,6 +131,7 @@ impl Reason {
             | Self::Superseded
             | Self::ScaledToZero
             | Self::RollbackStuck
+            | Self::ValuesNotReady
             | Self::SnapshotLost
             | Self::SnapshotInvalid
             | Self::ApplyFailed

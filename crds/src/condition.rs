@@ -172,6 +172,7 @@ impl ConditionType {
                 R::ReleasePhaseFailed,
                 R::SmokeFailed,
                 R::RollbackStuck,
+                R::ValuesNotReady,
                 R::SnapshotLost,
                 R::SnapshotInvalid,
                 R::ApplyFailed,

@@ -144,6 +144,9 @@ impl Reason {
             Self::Blocked => {
                 "Remove the cause the message names; the release then continues by itself."
             }
+            Self::ValuesNotReady => {
+                "Look at the log of the pods that are not ready, and correct the Secret in mongo.uriSecretRef or config.secretRefs."
+            }
             Self::SnapshotLost | Self::SnapshotInvalid => {
                 "Restore the ConfigMap that the message names from a backup, or change the spec so that a new release is made."
             }

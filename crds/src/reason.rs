@@ -236,6 +236,10 @@ pub enum Reason {
     /// The last good or pinned release does not become ready again.
     #[strum(props(who = "cluster administrator"))]
     RollbackStuck,
+    /// Pods with the newest connection string or secret values do not become ready within `rollout.progressDeadline`. The
+    /// pods with the earlier ones go on.
+    #[strum(props(who = "user"))]
+    ValuesNotReady,
     /// The snapshot of the release that must run was deleted, and its content is not known. The pods that run go on, and
     /// `runtime.replicas` still applies, but no new credentials reach them.
     #[strum(props(who = "user"))]

@@ -16,6 +16,7 @@ use super::finding::Finding;
 use super::model::annotations::{GENERATION, RELEASE, SINCE, VERDICT};
 use super::model::observed::Observed;
 use super::pod_secret::{self, PodSecret, RolledContent};
+use super::secret_names;
 use crate::release::faults::{self, PodEvidence, RolloutFault};
 use crate::release::machine::{ImageCheck, later};
 use crate::release::record::{Record, last_good};
@@ -99,7 +100,13 @@ pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) ->
         rolled: &rolled,
         key: observed.isolation.key(),
     };
-    let taken = credentials::config(spec, &observed.config_secrets, copy);
+    let kept = secret_names::of_releases(
+        observed.children.deployment(),
+        &observed.records,
+        &observed.frozen,
+    );
+    let secrets = &observed.config_secrets;
+    let taken = credentials::config(spec, secrets, &kept, copy);
     let Some(values) = taken.advance.clone() else {
         return ConfigTrial::settled(taken);
     };
@@ -108,17 +115,18 @@ pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) ->
     };
     // Without values there is nothing to try.
     let nothing = values.is_empty() && copy.live.is_none();
-    if nothing || copy.is_in_use(&values) {
+    let older = credentials::only_adds_older(spec, secrets, &values, copy);
+    if nothing || older || copy.is_in_use(&values) {
         return ConfigTrial::settled(taken);
     }
-    let kept = |finding| credentials::stay(finding, copy);
+    let as_before = |finding| credentials::stay(finding, copy);
     let Some(release) = tries(observed) else {
         let what = format!(
             "the newest values wait: the snapshot of release {}, with which they are tried, is lost",
             good.number()
         );
         let finding = Finding::unknown(Reason::SnapshotLost, what);
-        return ConfigTrial::settled(kept(finding));
+        return ConfigTrial::settled(as_before(finding));
     };
     let staged = staged(values, release, copy, observed, clock.now);
     let (active, verdict, next) = match judge(&staged, observed, clock) {
@@ -130,12 +138,12 @@ pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) ->
         Verdict::Fails(why) => {
             let what = format!("the newest values do not work with release {release}: {why}");
             let finding = Finding::no(Reason::CandidateFailed, what);
-            (kept(finding), Some(why), None)
+            (as_before(finding), Some(why), None)
         }
         Verdict::Open(progress, next) => {
             let what = format!("the newest values are tried with release {release}: {progress}");
             let finding = Finding::unknown(Reason::CandidateRunning, what);
-            (kept(finding), None, next)
+            (as_before(finding), None, next)
         }
     };
     ConfigTrial {

@@ -82,6 +82,7 @@ fn seen(given: &str) -> Observed {
             inputs: String::new(),
             template: json!({}),
             smoke: None,
+            secret_refs: None,
             release_phase: None,
         },
         config: BTreeMap::new(),

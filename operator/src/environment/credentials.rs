@@ -63,12 +63,16 @@ pub fn candidate(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(Data, Str
 
 /// Plans `<env>-config-active`: the merged values of `config.secretRefs`. If several Secrets have the same key, the
 /// last one wins. If a Secret is missing or not allowed, the existing data stays.
+///
+/// `kept` are the Secrets that releases read which run or may run again ([`super::secret_names`]). Their values are added
+/// for variables that the spec's Secrets do not have. If one of them is gone, the variables that pods have stay.
 pub fn config(
     spec: &EnvironmentSpec,
     secrets: &BTreeMap<String, Option<Secret>>,
+    kept: &[String],
     copy: PodSecret<'_>,
 ) -> Active {
-    let mut merged = Data::new();
+    let mut merged = older(spec, secrets, kept, copy);
     for reference in &spec.config.secret_refs {
         let found = secrets.get(&reference.name).and_then(Option::as_ref);
         match found.map(|secret| allowed(secret, &reference.name)) {
@@ -82,6 +86,56 @@ pub fn config(
         _ => "the newest values of the referenced secrets are in use".to_owned(),
     };
     advance(Finding::yes(Reason::Succeeded, seen), merged, copy)
+}
+
+/// Returns the values of the Secrets in `kept` that the spec does not name.
+fn older(
+    spec: &EnvironmentSpec,
+    secrets: &BTreeMap<String, Option<Secret>>,
+    kept: &[String],
+    copy: PodSecret<'_>,
+) -> Data {
+    let named = |name: &&String| spec.config.secret_refs.iter().any(|r| r.name == **name);
+    let (mut values, mut complete) = (Data::new(), true);
+    for name in kept.iter().filter(|name| !named(name)) {
+        let found = secrets.get(name).and_then(Option::as_ref);
+        match found.map(|secret| allowed(secret, name)) {
+            Some(Ok(secret)) => values.extend(secret.data.clone().unwrap_or_default()),
+            Some(Err(_)) | None => complete = false,
+        }
+    }
+    // Only what the operator wrote itself: somebody may have added a key.
+    let stored = copy.live.and_then(|s| s.data.as_ref());
+    let stored = stored.filter(|data| copy.mark() == Some(content_mark(copy.key, data)));
+    if let (false, Some(stored)) = (complete, stored) {
+        for (key, value) in stored {
+            values.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    values
+}
+
+/// True if the planned data only adds variables of older releases ([`super::secret_names`]) to the data in use. Pods
+/// that serve miss none of them, so nothing needs to be tried.
+pub fn only_adds_older(
+    spec: &EnvironmentSpec,
+    secrets: &BTreeMap<String, Option<Secret>>,
+    data: &Data,
+    copy: PodSecret<'_>,
+) -> bool {
+    let live = copy.live.and_then(|s| s.data.as_ref());
+    let empty = Data::new();
+    let live = live.unwrap_or(&empty);
+    let selected = |name: &str| secrets.get(name)?.as_ref()?.data.as_ref();
+    let newest = spec
+        .config
+        .secret_refs
+        .iter()
+        .filter_map(|r| selected(&r.name));
+    let all_there = newest
+        .flat_map(Data::keys)
+        .all(|key| live.contains_key(key));
+    copy.live.is_some() && all_there && live.iter().all(|(key, value)| data.get(key) == Some(value))
 }
 
 /// Returns a plan that leaves the Secret that pods read as it is.

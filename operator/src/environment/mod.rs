@@ -24,6 +24,7 @@ pub mod observe;
 pub mod pod_secret;
 pub mod rebuild;
 pub mod running;
+pub mod secret_names;
 pub mod snapshots;
 pub mod status;
 pub mod validate;

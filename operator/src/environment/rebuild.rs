@@ -97,8 +97,13 @@ fn content(
     if asked_for {
         return Some(with(&config)).filter(|s| s.misfit(record).is_none());
     }
+    let unnamed = |mut snapshot: Snapshot| {
+        snapshot.frozen.secret_refs = None;
+        snapshot
+    };
     let candidates = [with(&config), with(&BTreeMap::new())];
-    candidates.into_iter().find(exact)
+    let earlier = candidates.clone().map(unnamed);
+    candidates.into_iter().chain(earlier).find(exact)
 }
 
 /// Returns the pod template that the operator applied to a Deployment: without the annotation that is not part of the

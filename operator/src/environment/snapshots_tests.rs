@@ -24,6 +24,7 @@ fn snapshot(account: &str) -> Snapshot {
             inputs: "9f3c".to_owned(),
             template: json!({"spec": {"serviceAccountName": account, "containers": [container]}}),
             smoke: None,
+            secret_refs: None,
             release_phase: None,
         },
         config: BTreeMap::from([("LEVEL".to_owned(), "info".to_owned())]),

@@ -73,6 +73,7 @@ impl World {
             replicas: 2,
             updated: 2,
             available: 2,
+            overdue: false,
             obstacle: None,
         };
         self.pods = vec![pod(release), pod(release)];
@@ -87,6 +88,7 @@ impl World {
             replicas: 3,
             updated: 1,
             available: 2,
+            overdue: false,
             obstacle: None,
         };
         self.pods = vec![broken, pod(old), pod(old)];

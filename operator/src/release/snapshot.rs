@@ -45,6 +45,10 @@ pub struct Frozen {
     /// Smoke checks of the candidate pod; `None` in snapshots written by the first operator versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smoke: Option<SmokePlan>,
+    /// Names of the Secrets in `config.secretRefs` that the release reads, in their order. Their values are not part of the
+    /// release. `None` in snapshots written by earlier operator versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_refs: Option<Vec<String>>,
     /// Command that runs before the first pod of the release; `None` if there is no release phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_phase: Option<ReleaseCommand>,
@@ -199,6 +203,7 @@ mod tests {
                 inputs: "9f3c".to_owned(),
                 template: json!({"spec": {"containers": [{"ports": [{"name": "http", "containerPort": 3005}]}]}}),
                 smoke: Some(SmokePlan::default()),
+                secret_refs: Some(vec!["app".to_owned()]),
                 release_phase: Some(ReleaseCommand {
                     command: vec!["/migrate".to_owned()],
                     timeout_seconds: 600,
@@ -230,7 +235,7 @@ mod tests {
         let frozen = Snapshot::of(&object).unwrap().frozen;
         assert_eq!((frozen.number, frozen.port()), (7, None));
         assert_eq!(frozen.smoke(), SmokePlan::default());
-        assert_eq!(frozen.release_phase, None);
+        assert_eq!((frozen.release_phase, frozen.secret_refs), (None, None));
         assert_eq!(snapshot("info").frozen.port(), Some(3005));
     }
 

@@ -30,6 +30,8 @@ pub struct Workload {
     pub updated: i32,
     /// Number of available pods with any pod template (`status.availableReplicas`).
     pub available: i32,
+    /// True if the Deployment controller reports that a roll-out has made no progress for `rollout.progressDeadline`.
+    pub overdue: bool,
     /// Cause, outside the release, why no pods are created: the Deployment is paused, or the API server refuses them.
     /// `None` if there is no such cause.
     pub obstacle: Option<String>,
@@ -53,6 +55,11 @@ impl Workload {
             replicas: status.replicas.unwrap_or(0),
             updated: status.updated_replicas.unwrap_or(0),
             available: status.available_replicas.unwrap_or(0),
+            overdue: {
+                let conditions = status.conditions.unwrap_or_default();
+                let progressing = conditions.iter().find(|c| c.type_ == "Progressing");
+                progressing.is_some_and(|c| c.status == "False")
+            },
             obstacle: obstacle(deployment),
         }
     }

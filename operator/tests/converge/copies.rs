@@ -105,3 +105,49 @@ async fn deleting_the_copy_brings_values_that_failed_to_no_pod_that_serves() {
     assert_ne!(site.template("staging"), template);
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_stays_while_a_release_that_reads_it_runs_or_is_pinned() {
+    let mut site = Site::good().await;
+    let variables = |site: &Site| {
+        let copy = site.get("secrets", "staging-config-active");
+        let data = copy["data"].as_object().cloned().unwrap_or_default();
+        data.keys().cloned().collect::<Vec<_>>()
+    };
+    site.edit("staging", |spec| {
+        spec["config"] = json!({"env": [{"name": "JWT_SECRET", "value": "x"}]});
+    });
+    site.until("staging", "2 Baking").await;
+    assert_eq!(
+        variables(&site),
+        ["JWT_SECRET"],
+        "release 1 is the last good one"
+    );
+    // Git removes the Secret together with the reference.
+    site.api.delete("secrets", NS, "dialer");
+    site.rest("staging").await;
+    assert_eq!(variables(&site), ["JWT_SECRET"]);
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+    site.rest("staging").await;
+    assert_eq!(
+        variables(&site),
+        Vec::<String>::new(),
+        "no release reads it"
+    );
+    site.api.put(secret("dialer", &[("JWT_SECRET", "signs")]));
+    site.api
+        .edit("crokodialreleases", NS, "staging-1", |object| {
+            object["spec"]["pin"] = json!(true);
+        });
+    site.reconcile("staging").await;
+    assert_eq!(site.runs("staging"), "1");
+    assert_eq!(
+        variables(&site),
+        ["JWT_SECRET"],
+        "at once, before its pods start"
+    );
+    site.rest("staging").await;
+    assert_eq!(site.condition("staging", "Available"), "True Serving");
+    assert_eq!(site.writes_of("staging", 3).await, []);
+}

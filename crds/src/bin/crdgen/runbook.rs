@@ -153,6 +153,11 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
         EVENTS,
     ),
     (
+        &[Reason::ValuesNotReady],
+        "The application does not start with them: a password that was not proven (`mongo.preflight.mode: Off`), or a value it refuses. A node that is full looks alike.",
+        EVENTS,
+    ),
+    (
         &[Reason::SnapshotLost, Reason::SnapshotInvalid],
         "Somebody deleted or replaced the ConfigMap `<environment>-r<number>`. What runs goes on; a pod that is replaced does not start without it.",
         EVENTS,

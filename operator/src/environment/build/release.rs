@@ -33,6 +33,13 @@ pub fn content(
         inputs: release.inputs.clone(),
         template,
         smoke: Some(effective.smoke.clone()),
+        secret_refs: Some(
+            spec.config
+                .secret_refs
+                .iter()
+                .map(|r| r.name.clone())
+                .collect(),
+        ),
         release_phase: effective.release_phase.clone(),
     };
     Ok(Snapshot {

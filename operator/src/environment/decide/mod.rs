@@ -23,7 +23,7 @@ use super::model::owner::Owner;
 use super::validate::Valid;
 use crate::release::gate::{self, GateInputs, GateVerdict, RequestedImage};
 use crate::release::history;
-use crate::release::machine::{self, Decision, Hold, Pin, Run, View};
+use crate::release::machine::{self, Decision, Hold, Pin, Rollout, Run, View};
 use crate::release::record::{Record, last_good};
 use crate::release::workload::Workload;
 
@@ -67,6 +67,18 @@ pub struct Step {
     /// Verdict that keeps `promotion.auto` from promoting the newest Good release of the source environment. If this
     /// environment has no release and the source has no Good one, it says so. `None` in all other cases.
     pub waits: Option<GateVerdict>,
+}
+
+impl Step {
+    /// True if a good release runs, but its pods do not become ready with new credentials or secret values: nothing else
+    /// replaces the pods of a release that is already in the Deployment.
+    pub fn values_not_ready(&self) -> bool {
+        let Rollout::Complete(good) = self.decision.rollout else {
+            return false;
+        };
+        let load = &self.workload;
+        load.overdue && load.release == Some(good) && !load.rolled_out(good)
+    }
 }
 
 /// Release that must run but whose snapshot is not there or must not be applied.

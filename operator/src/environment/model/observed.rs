@@ -31,7 +31,8 @@ use crate::uptime::ProbeSummary;
 pub struct Observed {
     /// Secret named in `mongo.uriSecretRef`; `None` if it does not exist.
     pub mongo_secret: Option<Secret>,
-    /// Secrets named in `config.secretRefs`, by name; `None` for a Secret that does not exist.
+    /// Secrets named in `config.secretRefs`, and those that releases which may run read, by name; `None` for a Secret that
+    /// does not exist.
     pub config_secrets: BTreeMap<String, Option<Secret>>,
     /// ConfigMaps named in `config.configMapRefs`, by name; `None` for a ConfigMap that does not exist.
     pub config_maps: BTreeMap<String, Option<ConfigMap>>,

@@ -29,7 +29,7 @@ use super::model::objects::component_of;
 use super::model::observed::Observed;
 use super::model::owner::Owner;
 use super::model::trials::Trials;
-use super::snapshots;
+use super::{secret_names, snapshots};
 use crate::context::Context;
 use crate::kube_io::{IoError, Kind};
 use crate::registry::{RegistryAuth, registry_auth};
@@ -64,7 +64,7 @@ pub async fn observe(
         records,
         snapshots,
     } = own;
-    let (mongo_secret, config_secrets, config_maps, auth) = referenced;
+    let (mongo_secret, mut config_secrets, config_maps, auth) = referenced;
     // The edge is asked concurrently, because its answer is only reported and no decision waits for it.
     let (https, read) = tokio::join!(
         external::https(ctx, spec, effective, children.ingress()),
@@ -84,6 +84,13 @@ pub async fn observe(
     let (attempts, (isolation, new_key), contents, taken, claims, promotion, authority, tenancy) =
         read?;
     let (frozen, seals) = snapshots::judge(contents, &records, &isolation);
+    let kept = secret_names::of_releases(children.deployment(), &records, &frozen);
+    let more = kept
+        .iter()
+        .filter(|name| !config_secrets.contains_key(*name));
+    let ns = owner.namespace.as_str();
+    let more = try_join_all(more.map(|name| named::<Secret>(ctx, ns, name))).await?;
+    config_secrets.extend(more);
     let (image_name, image) = external::image(
         ctx,
         owner,

@@ -17,6 +17,7 @@ fn step(available: i32) -> Step {
         replicas: 2,
         updated: 2,
         available,
+        overdue: false,
     };
     Step {
         decision: crate::release::machine::Decision {

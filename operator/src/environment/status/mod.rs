@@ -352,7 +352,8 @@ fn serves_what_is_wanted(step: &Step) -> bool {
     match step.decision.rollout {
         Rollout::Complete(n) => {
             let serves = step.serving == Some(n) && step.workload.available > 0;
-            serves && step.decision.stuck.is_none() && step.lost.is_none()
+            let carried = step.lost.is_none() && !step.values_not_ready();
+            serves && step.decision.stuck.is_none() && carried
         }
         _ => false,
     }

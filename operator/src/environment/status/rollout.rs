@@ -12,7 +12,12 @@ use crate::release::machine::{Hold, Pin, Rollout};
 pub(super) fn rolled_out(step: &Step) -> Finding {
     let load = &step.workload;
     let at_zero = step.replicas == 0 && load.desired == 0;
-    if let Some(lost) = &step.lost {
+    // A release that is on its way may be the way out.
+    let at_rest = matches!(
+        step.decision.rollout,
+        Rollout::Complete(_) | Rollout::Held(_) | Rollout::Pinned(_)
+    );
+    if let Some(lost) = step.lost.as_ref().filter(|_| at_rest) {
         return self::lost(lost);
     }
     if let Some(what) = &step.decision.stuck {
@@ -60,6 +65,14 @@ pub(super) fn rolled_out(step: &Step) -> Finding {
             Reason::Succeeded,
             format!("release {n} is good and runs everywhere"),
         ),
+        Rollout::Complete(n) if step.values_not_ready() => {
+            let what = format!(
+                "pods of release {n} with the newest connection string and secret values do not become ready within \
+                 rollout.progressDeadline: {} of {} pods have them, {} are available with these or the earlier ones",
+                load.updated, step.replicas, load.available
+            );
+            Finding::no(Reason::ValuesNotReady, what)
+        }
         Rollout::Complete(n) => {
             let what = format!(
                 "release {n} is good; {} of {} pods are available",

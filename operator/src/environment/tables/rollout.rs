@@ -37,6 +37,11 @@ fn rolled_out() {
                 "deployment: null, pods: []",
                 "False Progressing: release 1 is good; 0 of 1 pods are available",
             ),
+            // New credentials roll, the release does not.
+            (
+                "deployment: {available: 0, overdue: true}, pods: ['1 unready']",
+                "False ValuesNotReady: pods of release 1 with the newest connection string and secret values do not become ready within rollout.progressDeadline: 1 of 1 pods have them, 0 are available with these or the earlier ones",
+            ),
             (
                 "lost: [1]",
                 "False SnapshotLost: ConfigMap shop-r1, the snapshot of release 1, is gone",

@@ -146,6 +146,7 @@ impl State {
             replicas: if done == 1 { 1 } else { 2 },
             updated: 1,
             available: done,
+            overdue: false,
             obstacle: None,
         }
     }
