@@ -85,6 +85,7 @@ fn seen(given: &str) -> Observed {
             secret_refs: None,
             release_phase: None,
         },
+        stored: None,
         config: BTreeMap::new(),
     };
     let mut children = Children::default();

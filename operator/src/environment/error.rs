@@ -70,6 +70,11 @@ pub enum BuildError {
     /// The release's digest does not parse.
     #[error(transparent)]
     Digest(#[from] NameError),
+    /// The snapshot cannot be sealed, because the operator's key is empty. Contains the name of the key's Secret.
+    #[error(
+        "secret {0} in the operator's namespace has no data `key`, so the snapshot cannot be sealed: restore it, or delete it and restart the operator"
+    )]
+    NoKey(&'static str),
 }
 
 impl Error {

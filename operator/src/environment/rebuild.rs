@@ -1,8 +1,9 @@
 //! Rebuilds snapshots that somebody deleted or forged, if their content is known. All functions are pure.
 //!
 //! A snapshot is known exactly if the spec still asks for the release's inputs and the pod template that is built from it
-//! has the digest in the record, or if the template in the Deployment has it. After an operator upgrade the built
-//! template may differ: then the one in the Deployment is taken, so that no pod is replaced.
+//! has the digest in the record, or if the template in the Deployment has it. If neither has the digest, the built template
+//! is taken, although it may replace pods: the one in the Deployment was changed by somebody. Only if the record has no
+//! digest is the one in the Deployment taken, if it fits the record.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +16,7 @@ use serde_json::Value;
 use super::build::release;
 use super::effective::Effective;
 use super::model::annotations::CREDENTIALS;
-use super::model::children::MANAGER;
 use super::model::observed::Observed;
-use super::model::owned_fields;
 use super::model::owner::Owner;
 use super::running;
 use super::validate;
@@ -42,9 +41,13 @@ pub fn complete(
     };
     let gone = |n: i64| {
         let invalid = observed.seals.invalid.contains_key(&n);
+        let found = observed.snapshots.get(&n);
+        // Its name is free only when its finalizers are gone.
+        let ending = found.is_some_and(|found| found.deletion_timestamp.is_some());
         !observed.frozen.contains_key(&n)
             && !observed.taken.contains(&n)
-            && (invalid || !observed.snapshots.contains_key(&n))
+            && !ending
+            && (invalid || found.is_none())
     };
     let lost = observed.records.iter().filter(needed);
     let lost: Vec<&Record> = lost.filter(|r| gone(r.number())).collect();
@@ -77,9 +80,16 @@ fn content(
     let built = release::content(owner, spec, effective, &record.spec, &config).ok()?;
     let stored = record.status.as_ref()?.snapshot_digest.as_ref();
     let exact = |snapshot: &Snapshot| Some(&snapshot.digest()) == stored;
+    let unnamed = |mut snapshot: Snapshot| {
+        snapshot.frozen.secret_refs = None;
+        snapshot
+    };
     let asked_for = inputs::hash(&digest, spec, &config) == record.spec.inputs;
-    if asked_for && exact(&built) {
-        return Some(built);
+    if asked_for {
+        let both = [built.clone(), unnamed(built.clone())];
+        if let Some(known) = both.into_iter().find(exact) {
+            return Some(known);
+        }
     }
     let live = observed.children.deployment().filter(|d| owner.owns(*d));
     let runs = live.filter(|d| Workload::of(Some(d)).release == Some(record.number()));
@@ -92,33 +102,28 @@ fn content(
             template: template.clone(),
             ..built.frozen.clone()
         },
+        stored: None,
         config: config.clone(),
-    };
-    if asked_for {
-        return Some(with(&config)).filter(|s| s.misfit(record).is_none());
-    }
-    let unnamed = |mut snapshot: Snapshot| {
-        snapshot.frozen.secret_refs = None;
-        snapshot
     };
     let candidates = [with(&config), with(&BTreeMap::new())];
     let earlier = candidates.clone().map(unnamed);
-    candidates.into_iter().chain(earlier).find(exact)
+    let known = candidates.into_iter().chain(earlier).find(exact);
+    if known.is_some() || !asked_for {
+        return known;
+    }
+    // A template that does not have the stored digest was changed by somebody. A built one may replace pods, but it is
+    // the operator's.
+    let told = stored.is_some_and(|digest| digest.starts_with("sha256:"));
+    let live = Some(with(&config)).filter(|s| !told && s.misfit(record).is_none());
+    Some(live.unwrap_or(built))
 }
 
-/// Returns the pod template that the operator applied to a Deployment: without the annotation that is not part of the
-/// snapshot and, if the field owners are known, without what the API server and others added.
+/// Returns the pod template that the operator applied to a Deployment, without the annotation that is not part of the
+/// snapshot. If the field owners are not known, includes what the API server and others added.
 fn template(deployment: &Deployment) -> Option<Value> {
-    let live = running::template_of(deployment)?;
-    let entries = deployment.metadata.managed_fields.as_deref();
-    let ours = entries.unwrap_or_default().iter().find(|entry| {
-        let manager = entry.manager.as_deref() == Some(MANAGER);
-        manager && entry.operation.as_deref() == Some("Apply") && entry.subresource.is_none()
-    });
-    let fields = ours.and_then(|entry| entry.fields_v1.as_ref()?.0.pointer("/f:spec/f:template"));
-    let owned = fields.map(|fields| owned_fields::select(&live, fields));
     let whole = |template: &Value| template.pointer("/spec/containers/0/image").is_some();
-    let mut template = owned.filter(whole).unwrap_or(live);
+    let owned = running::owned_template_of(deployment).filter(whole);
+    let mut template = owned.or_else(|| running::template_of(deployment))?;
     let metadata = template.get_mut("metadata")?.as_object_mut()?;
     metadata.retain(|_, value| !value.is_null());
     if let Some(annotations) = metadata

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::Value;
 
+use super::model::children::MANAGER;
+use super::model::owned_fields;
 use crate::release::snapshot::{self, Snapshot};
 use crate::release::workload::Workload;
 
@@ -13,6 +15,18 @@ use crate::release::workload::Workload;
 pub fn template_of(deployment: &Deployment) -> Option<Value> {
     let template = &deployment.spec.as_ref()?.template;
     serde_json::to_value(template).ok()
+}
+
+/// Returns the part of a Deployment's pod template that the operator applied, without what the API server, webhooks and
+/// people added or changed; `None` if no part is the operator's or the field owners are not known.
+pub fn owned_template_of(deployment: &Deployment) -> Option<Value> {
+    let entries = deployment.metadata.managed_fields.as_deref()?;
+    let ours = entries.iter().find(|entry| {
+        let manager = entry.manager.as_deref() == Some(MANAGER);
+        manager && entry.operation.as_deref() == Some("Apply") && entry.subresource.is_none()
+    });
+    let fields = ours?.fields_v1.as_ref()?.0.pointer("/f:spec/f:template")?;
+    Some(owned_fields::select(&template_of(deployment)?, fields))
 }
 
 /// Returns the path at which the pods of `release` answer probes; without a release, that of the pods in the Deployment.

@@ -27,6 +27,7 @@ fn snapshot(account: &str) -> Snapshot {
             secret_refs: None,
             release_phase: None,
         },
+        stored: None,
         config: BTreeMap::from([("LEVEL".to_owned(), "info".to_owned())]),
     }
 }

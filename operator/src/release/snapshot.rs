@@ -28,6 +28,9 @@ const MAX_BYTES: usize = 1_000_000;
 pub struct Snapshot {
     /// Part of the snapshot that is stored as JSON in the ConfigMap's `binaryData`.
     pub frozen: Frozen,
+    /// Stored JSON of [`Snapshot::frozen`] if it says more, or in other words, than this version of the operator would
+    /// write; `None` otherwise. Set it to `None` if `frozen` is changed.
+    pub stored: Option<Value>,
     /// Merged content of the referenced ConfigMaps, stored in the snapshot's `data`.
     pub config: BTreeMap<String, String>,
 }
@@ -119,20 +122,24 @@ impl Snapshot {
             .as_ref()
             .and_then(|d| d.get(KEY))
             .ok_or(SnapshotError::Unreadable)?;
-        let frozen: Frozen =
+        let stored: Value =
             serde_json::from_slice(&bytes.0).map_err(|_| SnapshotError::Unreadable)?;
+        let frozen = Frozen::deserialize(&stored).map_err(|_| SnapshotError::Unreadable)?;
         // The builders change fields of the template in place, which would panic if a field had another type.
         PodTemplateSpec::deserialize(&frozen.template).map_err(|_| SnapshotError::Unreadable)?;
+        let rewritten = serde_json::to_value(&frozen).map_err(|_| SnapshotError::Unreadable)?;
         Ok(Self {
             frozen,
+            stored: Some(stored).filter(|stored| *stored != rewritten),
             config: object.data.clone().unwrap_or_default(),
         })
     }
 
     /// Returns the SHA-256 of the whole content, such as `sha256:9f3c…`. The order of the keys of JSON objects does not
-    /// affect it.
+    /// affect it. It is that of the stored content, so that a version of the operator with other fields computes the same.
     pub fn digest(&self) -> String {
-        let frozen = serde_json::to_value(&self.frozen).unwrap_or_default();
+        let stored = self.stored.clone();
+        let frozen = stored.or_else(|| serde_json::to_value(&self.frozen).ok());
         let whole = json!({"config": self.config, "release": frozen});
         let bytes = sorted(whole).to_string();
         format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
@@ -160,7 +167,11 @@ impl Snapshot {
     /// # Errors
     /// [`SnapshotError::TooLarge`] if the snapshot exceeds 1,000,000 bytes.
     pub fn to_config_map(&self) -> Result<ConfigMap, SnapshotError> {
-        let json = serde_json::to_vec(&self.frozen).map_err(|_| SnapshotError::Unreadable)?;
+        let json = match &self.stored {
+            Some(stored) => serde_json::to_vec(stored),
+            None => serde_json::to_vec(&self.frozen),
+        };
+        let json = json.map_err(|_| SnapshotError::Unreadable)?;
         let config: usize = self
             .config
             .iter()
@@ -210,6 +221,7 @@ mod tests {
                     irreversible: true,
                 }),
             },
+            stored: None,
             config: BTreeMap::from([("LEVEL".to_owned(), value.to_owned())]),
         }
     }
@@ -237,6 +249,31 @@ mod tests {
         assert_eq!(frozen.smoke(), SmokePlan::default());
         assert_eq!((frozen.release_phase, frozen.secret_refs), (None, None));
         assert_eq!(snapshot("info").frozen.port(), Some(3005));
+    }
+
+    #[test]
+    fn the_digest_is_that_of_what_is_stored_whatever_fields_this_version_knows() {
+        let object = |json: &Value| ConfigMap {
+            binary_data: Some(BTreeMap::from([(
+                KEY.to_owned(),
+                ByteString(json.to_string().into_bytes()),
+            )])),
+            ..ConfigMap::default()
+        };
+        let known = json!({"number": 7, "inputs": "9f3c", "template": {"spec": {}}});
+        let mut later = known.clone();
+        later["later"] = json!(true);
+        // `irreversible` is written by this version and was not by an earlier one.
+        let mut earlier = known.clone();
+        earlier["releasePhase"] = json!({"command": ["/migrate"], "timeoutSeconds": 600});
+        for json in [&known, &later, &earlier] {
+            let read = Snapshot::of(&object(json)).unwrap();
+            let whole = sorted(json!({"config": {}, "release": json})).to_string();
+            let expected = format!("sha256:{}", hex::encode(Sha256::digest(whole)));
+            assert_eq!(read.digest(), expected, "{json}");
+            let again = Snapshot::of(&read.to_config_map().unwrap()).unwrap();
+            assert_eq!(again.digest(), expected, "{json}");
+        }
     }
 
     #[test]

@@ -56,9 +56,8 @@ impl Workload {
             updated: status.updated_replicas.unwrap_or(0),
             available: status.available_replicas.unwrap_or(0),
             overdue: {
-                let conditions = status.conditions.unwrap_or_default();
-                let progressing = conditions.iter().find(|c| c.type_ == "Progressing");
-                progressing.is_some_and(|c| c.status == "False")
+                let mut conditions = status.conditions.iter().flatten();
+                conditions.any(|c| c.type_ == "Progressing" && c.status == "False")
             },
             obstacle: obstacle(deployment),
         }

@@ -156,6 +156,26 @@ async fn a_forged_snapshot_runs_nothing_and_is_replaced_or_named() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_forged_snapshot_with_a_finalizer_stops_neither_scaling_nor_the_status() {
+    let mut site = with_settings().await;
+    let template = site.template("staging");
+    forge(&site, "staging-r2");
+    site.api.edit("configmaps", NS, "staging-r2", |object| {
+        object["metadata"]["finalizers"] = json!(["example.com/stay"]);
+    });
+    site.restart();
+    site.rest("staging").await;
+    assert_eq!(
+        site.condition("staging", "RolledOut"),
+        "False SnapshotInvalid"
+    );
+    site.edit("staging", |spec| spec["runtime"]["replicas"] = json!(3));
+    site.rest("staging").await;
+    assert_eq!(site.pods().len(), 3);
+    assert_eq!(site.template("staging"), template);
+}
+
+#[tokio::test(start_paused = true)]
 async fn snapshots_of_an_earlier_version_are_sealed_once() {
     let mut site = with_settings().await;
     let (template, pods) = (site.template("staging"), site.pods());
@@ -195,6 +215,52 @@ async fn snapshots_of_an_earlier_version_are_sealed_once() {
         "False SnapshotInvalid"
     );
     assert_eq!(site.events("SnapshotsSealed").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_edited_by_hand_is_not_sealed_as_the_snapshot() {
+    let mut site = with_settings().await;
+    // As after an upgrade that builds another template.
+    site.api
+        .edit("crokodialreleases", NS, "staging-2", |object| {
+            object["status"]["snapshotDigest"] = json!("sha256:00");
+        });
+    site.api.edit("deployments", NS, "staging", |object| {
+        object["spec"]["template"]["spec"]["serviceAccountName"] = json!("admin");
+    });
+    site.api.delete("configmaps", NS, "staging-r2");
+    site.restart();
+    site.rest("staging").await;
+    let account = &site.template("staging")["spec"]["serviceAccountName"];
+    assert_ne!(account, "admin");
+    let frozen = site.get("configmaps", "staging-r2")["binaryData"]["release.json"].clone();
+    let frozen = STANDARD.decode(frozen.as_str().unwrap()).unwrap();
+    assert!(!String::from_utf8(frozen).unwrap().contains("admin"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_without_the_key_makes_no_releases_without_end() {
+    let mut site = with_settings().await;
+    let stored = site.api.get("secrets", SYSTEM, "crokodial-hmac").unwrap();
+    // The Secret is immutable, so it is made again.
+    let again = |data: Value| {
+        json!({"apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": "crokodial-hmac", "namespace": SYSTEM}, "data": data})
+    };
+    site.api.delete("secrets", SYSTEM, "crokodial-hmac");
+    site.api.put(again(json!({})));
+    site.restart();
+    site.image("staging", NEW);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+    let told = site.status("staging")["conditions"].to_string();
+    assert!(told.contains("crokodial-hmac"), "{told}");
+    site.api.delete("secrets", SYSTEM, "crokodial-hmac");
+    site.api.put(again(stored["data"].clone()));
+    site.restart();
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging").len(), 3);
 }
 
 #[tokio::test(start_paused = true)]

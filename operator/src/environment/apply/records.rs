@@ -231,7 +231,7 @@ async fn create(
         let config = &valid.config_values;
         let content = release::content(owner, &environment.spec, effective, spec, config);
         let built = content
-            .and_then(|content| release::snapshot(owner, effective, &content, &observed.isolation));
+            .and_then(|content| release::sealed(owner, effective, &content, &observed.isolation));
         let snapshot = match built {
             Ok(snapshot) => snapshot,
             Err(error) => {

@@ -1,5 +1,6 @@
 //! Puts back snapshots that were deleted or forged, and seals those that have no valid seal.
 
+use crokodial_crds::Reason;
 use crokodial_crds::names::Children as Names;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::runtime::events::EventType;
@@ -67,7 +68,8 @@ async fn put_back(
     let owner = subject.owner;
     let name = Names::of(&owner.name).snapshot(number);
     let about = || Some(object::reference::<ConfigMap>(&owner.namespace, &name));
-    if let Some(found) = observed.snapshots.get(&number) {
+    let forged = observed.snapshots.get(&number);
+    if let Some(found) = forged {
         let deleted = ctx.io.delete::<ConfigMap>(found).await;
         let step = WriteStep::Snapshot;
         let noted = refused.note(step, &format!("ConfigMap {name}"), deleted)?;
@@ -90,8 +92,13 @@ async fn put_back(
         .await;
     }
     let made = ctx.io.create(&owner.namespace, MANAGER, snapshot).await;
-    let noted = refused.note(WriteStep::Snapshot, &format!("ConfigMap {name}"), made)?;
-    if noted.is_none() {
+    let (step, about_it) = (WriteStep::Snapshot, format!("ConfigMap {name}"));
+    if made.as_ref().is_err_and(IoError::is_conflict) {
+        // Finalizers keep the deleted one, or somebody made one in between. The next reconcile sees which.
+        refused.add(step, &about_it, Reason::Blocked, "its name is not free yet");
+        return Ok(());
+    }
+    if refused.note(step, &about_it, made)?.is_none() || forged.is_some() {
         return Ok(());
     }
     let note =

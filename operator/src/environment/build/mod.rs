@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crokodial_crds::names::Children as Names;
 use crokodial_crds::{EnvironmentSpec, RouteKind, TlsMode};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 use serde_json::Value;
@@ -219,11 +220,16 @@ fn deployment(plan: Plan<'_>) -> Child {
     Child::Apply(workload::deployment(owner, effective, &running))
 }
 
-/// Returns the action for the Deployment of a release whose snapshot is lost: its template and its credentials stay, and
-/// only the number of pods changes. New credentials would replace pods, and a new pod cannot start without the snapshot.
+/// Returns the action for the Deployment of a release whose snapshot is lost: the part of its template that the operator
+/// applied and its credentials stay, and only the number of pods changes. New credentials would replace pods, and a new pod cannot start without the snapshot.
 fn kept(plan: Plan<'_>, number: i64, replicas: i32) -> Child {
     let live = plan.live.deployment().filter(|d| plan.owner.owns(*d));
-    let Some((live, template)) = live.and_then(|d| Some((d, running::template_of(d)?))) else {
+    // Fields that a webhook or a person set stay theirs: to apply them would make them wanted for ever.
+    let template = |deployment: &Deployment| match &deployment.metadata.managed_fields {
+        Some(_) => running::owned_template_of(deployment),
+        None => running::template_of(deployment),
+    };
+    let Some((live, template)) = live.and_then(|d| Some((d, template(d)?))) else {
         return Child::Keep;
     };
     let annotation = |of: &Value, key: &str| {

@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use super::pod_template;
 use crate::environment::effective::Effective;
 use crate::environment::error::BuildError;
-use crate::environment::isolation::Isolation;
+use crate::environment::isolation::{Isolation, KEY_SECRET};
 use crate::environment::model::annotations::SEAL;
 use crate::environment::model::owner::Owner;
 use crate::release::snapshot::{Frozen, Snapshot};
@@ -44,6 +44,7 @@ pub fn content(
     };
     Ok(Snapshot {
         frozen,
+        stored: None,
         config: config.clone(),
     })
 }
@@ -64,6 +65,20 @@ pub fn snapshot(
         .annotations_mut()
         .extend(seal.map(|seal| (SEAL.to_owned(), seal)));
     Ok(object)
+}
+
+/// Builds the ConfigMap of a new release. Fails if the content is too large, or if the operator has no key to seal it with:
+/// an unsealed snapshot does not count, so the next reconcile would make a release again, without end.
+pub fn sealed(
+    owner: &Owner,
+    effective: &Effective,
+    content: &Snapshot,
+    isolation: &Isolation,
+) -> Result<ConfigMap, BuildError> {
+    if !isolation.key().is_secret() {
+        return Err(BuildError::NoKey(KEY_SECRET));
+    }
+    snapshot(owner, effective, content, isolation)
 }
 
 /// Builds the `CrokodialRelease` of a new release, without a status.

@@ -37,7 +37,12 @@ pub(super) async fn key(ctx: &Context) -> Result<(Key, Option<NewKey>), IoError>
     let found: Option<Secret> = ctx.io.get(namespace, KEY_SECRET).await?;
     Ok(match found {
         Some(secret) => {
-            let key = ctx.key.get_or_init(|| stored_key(&secret));
+            let stored = stored_key(&secret);
+            if !stored.is_secret() {
+                // Not kept: the Secret may be restored while this process runs.
+                return Ok((stored, None));
+            }
+            let key = ctx.key.get_or_init(|| stored);
             (key.clone(), None)
         }
         None => {

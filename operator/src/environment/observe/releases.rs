@@ -41,8 +41,10 @@ pub(super) async fn read(ctx: &Context, owner: &Owner) -> Result<Releases, IoErr
     let records = releases.iter().filter_map(|r| Record::of(r, name));
     let prefix = format!("{name}-r");
     let numbered = |meta: ObjectMeta| {
-        let number = meta.name.as_deref()?.strip_prefix(&prefix)?.parse().ok()?;
-        owner.labelled(&meta).then_some((number, meta))
+        let text = meta.name.as_deref()?.strip_prefix(&prefix)?;
+        let number: i64 = text.parse().ok()?;
+        // `r07` is not the snapshot of release 7.
+        (number.to_string() == text && owner.labelled(&meta)).then_some((number, meta))
     };
     Ok(Releases {
         records: records.collect(),
