@@ -175,6 +175,7 @@ impl ConditionType {
                 R::ValuesNotReady,
                 R::SnapshotLost,
                 R::SnapshotInvalid,
+                R::Unreadable,
                 R::ApplyFailed,
                 R::NameConflict,
                 R::InvalidSpec,

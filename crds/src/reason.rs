@@ -237,7 +237,7 @@ pub enum Reason {
     #[strum(props(who = "cluster administrator"))]
     RollbackStuck,
     /// Pods with the newest connection string or secret values do not become ready within `rollout.progressDeadline`. The
-    /// pods with the earlier ones go on.
+    /// pods with the earlier ones go on, but a container of theirs that restarts gets the newest ones.
     #[strum(props(who = "user"))]
     ValuesNotReady,
     /// The snapshot of the release that must run was deleted, and its content is not known. The pods that run go on, and

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crokodial_crds::Reason;
 use crokodial_crds::names::{ImageError, NameError};
 
 use crate::kube_io::IoError;
@@ -72,9 +73,19 @@ pub enum BuildError {
     Digest(#[from] NameError),
     /// The snapshot cannot be sealed, because the operator's key is empty. Contains the name of the key's Secret.
     #[error(
-        "secret {0} in the operator's namespace has no data `key`, so the snapshot cannot be sealed: restore it, or delete it and restart the operator"
+        "secret {0} in the operator's namespace has no data `key`, so the snapshot cannot be sealed: restore it, or delete it to have a new key made"
     )]
     NoKey(&'static str),
+}
+
+impl BuildError {
+    /// Returns the reason for conditions.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Snapshot(_) | Self::Image(_) | Self::Digest(_) => Reason::InvalidSpec,
+            Self::NoKey(_) => Reason::Unreadable,
+        }
+    }
 }
 
 impl Error {

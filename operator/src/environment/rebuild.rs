@@ -118,12 +118,10 @@ fn content(
     Some(live.unwrap_or(built))
 }
 
-/// Returns the pod template that the operator applied to a Deployment, without the annotation that is not part of the
-/// snapshot. If the field owners are not known, includes what the API server and others added.
+/// Returns the pod template that the operator applied to a Deployment (see [`running::applied_template_of`]), without the
+/// annotation that is not part of the snapshot.
 fn template(deployment: &Deployment) -> Option<Value> {
-    let whole = |template: &Value| template.pointer("/spec/containers/0/image").is_some();
-    let owned = running::owned_template_of(deployment).filter(whole);
-    let mut template = owned.or_else(|| running::template_of(deployment))?;
+    let mut template = running::applied_template_of(deployment)?;
     let metadata = template.get_mut("metadata")?.as_object_mut()?;
     metadata.retain(|_, value| !value.is_null());
     if let Some(annotations) = metadata

@@ -18,8 +18,15 @@ pub fn template_of(deployment: &Deployment) -> Option<Value> {
 }
 
 /// Returns the part of a Deployment's pod template that the operator applied, without what the API server, webhooks and
-/// people added or changed; `None` if no part is the operator's or the field owners are not known.
-pub fn owned_template_of(deployment: &Deployment) -> Option<Value> {
+/// people added or changed. Returns the whole template if the field owners are not known, or if somebody changed the
+/// image: without it, the rest is no pod template.
+pub fn applied_template_of(deployment: &Deployment) -> Option<Value> {
+    let whole = |template: &Value| template.pointer("/spec/containers/0/image").is_some();
+    let applied = owned_template_of(deployment).filter(whole);
+    applied.or_else(|| template_of(deployment))
+}
+
+fn owned_template_of(deployment: &Deployment) -> Option<Value> {
     let entries = deployment.metadata.managed_fields.as_deref()?;
     let ours = entries.iter().find(|entry| {
         let manager = entry.manager.as_deref() == Some(MANAGER);

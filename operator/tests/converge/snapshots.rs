@@ -217,25 +217,73 @@ async fn snapshots_of_an_earlier_version_are_sealed_once() {
     assert_eq!(site.events("SnapshotsSealed").len(), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_deployment_edited_by_hand_is_not_sealed_as_the_snapshot() {
+/// Edits the ServiceAccount in the Deployment, deletes the snapshot and lets the operator make it again from a spec whose
+/// template has another digest than the record, as after an upgrade. `edit` edits more of the Deployment's pods.
+async fn edited_by_hand(edit: impl FnOnce(&mut Value)) {
     let mut site = with_settings().await;
-    // As after an upgrade that builds another template.
+    let (before, template) = (content(&site, "staging-r2"), site.template("staging"));
     site.api
         .edit("crokodialreleases", NS, "staging-2", |object| {
-            object["status"]["snapshotDigest"] = json!("sha256:00");
+            object["status"]["snapshotDigest"] = json!(format!("sha256:{}", "0".repeat(64)));
         });
     site.api.edit("deployments", NS, "staging", |object| {
-        object["spec"]["template"]["spec"]["serviceAccountName"] = json!("admin");
+        let pods = &mut object["spec"]["template"]["spec"];
+        pods["serviceAccountName"] = json!("admin");
+        edit(pods);
     });
     site.api.delete("configmaps", NS, "staging-r2");
     site.restart();
     site.rest("staging").await;
-    let account = &site.template("staging")["spec"]["serviceAccountName"];
-    assert_ne!(account, "admin");
-    let frozen = site.get("configmaps", "staging-r2")["binaryData"]["release.json"].clone();
-    let frozen = STANDARD.decode(frozen.as_str().unwrap()).unwrap();
-    assert!(!String::from_utf8(frozen).unwrap().contains("admin"));
+    assert_eq!(content(&site, "staging-r2"), before);
+    assert_eq!(site.template("staging"), template);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_made_again_is_what_it_was_although_somebody_edited_the_deployment() {
+    // The account is not the operator's any more, and must not be missing.
+    edited_by_hand(|_| {}).await;
+    // Without its image, the part of the template that is still the operator's is no template.
+    edited_by_hand(|pods| {
+        let image = pods["containers"][0]["image"].as_str().unwrap();
+        let (_, digest) = image.split_once('@').unwrap();
+        pods["containers"][0]["image"] = json!(format!("mirror.test/dialer@{digest}"));
+    })
+    .await;
+}
+
+/// Edits the pods' template of a Deployment whose snapshot is lost, scales the site to three pods and returns the template.
+async fn edited_while_lost(edit: impl FnOnce(&mut Value)) -> Value {
+    let mut site = with_settings().await;
+    hold(&mut site).await;
+    site.api.delete("configmaps", NS, "staging-r2");
+    site.api.edit("deployments", NS, "staging", |object| {
+        edit(&mut object["spec"]["template"]);
+    });
+    site.restart();
+    site.rest("staging").await;
+    site.edit("staging", |spec| spec["runtime"]["replicas"] = json!(3));
+    site.rest("staging").await;
+    assert_eq!(site.condition("staging", "RolledOut"), "False SnapshotLost");
+    assert_eq!(site.replicas("staging"), 3);
+    site.template("staging")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_deployment_scales_while_the_snapshot_is_lost() {
+    let template = edited_while_lost(|template| {
+        template["spec"]["priorityClassName"] = json!("high");
+        template["metadata"]["annotations"]["crokodial.com/credentials"] = json!("9.9");
+    })
+    .await;
+    assert_eq!(template["spec"]["priorityClassName"], Value::Null);
+    let generations = &template["metadata"]["annotations"]["crokodial.com/credentials"];
+    assert_eq!(generations, "9.9", "another one would replace pods again");
+    // The image that was there is not known any more.
+    let template = edited_while_lost(|template| {
+        template["spec"]["containers"][0]["image"] = json!(NEW);
+    })
+    .await;
+    assert_eq!(template["spec"]["containers"][0]["image"], NEW);
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,11 +301,11 @@ async fn a_secret_without_the_key_makes_no_releases_without_end() {
     site.image("staging", NEW);
     site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
-    let told = site.status("staging")["conditions"].to_string();
+    assert_eq!(site.condition("staging", "RolledOut"), "False Unreadable");
+    let told = site.message("staging", "RolledOut");
     assert!(told.contains("crokodial-hmac"), "{told}");
     site.api.delete("secrets", SYSTEM, "crokodial-hmac");
     site.api.put(again(stored["data"].clone()));
-    site.restart();
     site.rest("staging").await;
     site.bake("staging").await;
     assert_eq!(site.phases("staging").len(), 3);

@@ -4,7 +4,7 @@
 use crokodial_crds::condition::{self, ConditionStatus, ConditionType};
 use crokodial_crds::names::Children as Names;
 use crokodial_crds::{
-    CrokodialEnvironment, CrokodialRelease, Reason, ReleasePhase, ReleaseSpec, ReleaseStatus,
+    CrokodialEnvironment, CrokodialRelease, ReleasePhase, ReleaseSpec, ReleaseStatus,
 };
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -235,7 +235,7 @@ async fn create(
         let snapshot = match built {
             Ok(snapshot) => snapshot,
             Err(error) => {
-                refused.add(new, &object, Reason::InvalidSpec, error.to_string());
+                refused.add(new, &object, error.reason(), error.to_string());
                 return Ok(false);
             }
         };

@@ -16,10 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crokodial_crds::names::Children as Names;
 use crokodial_crds::{EnvironmentSpec, RouteKind, TlsMode};
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
-use serde_json::Value;
 
 use super::certificate::Certificate;
 use super::credentials::Active;
@@ -221,25 +219,24 @@ fn deployment(plan: Plan<'_>) -> Child {
 }
 
 /// Returns the action for the Deployment of a release whose snapshot is lost: the part of its template that the operator
-/// applied and its credentials stay, and only the number of pods changes. New credentials would replace pods, and a new pod cannot start without the snapshot.
+/// applied and its credentials stay, and only the number of pods changes. New credentials would replace pods, and a new
+/// pod cannot start without the snapshot.
 fn kept(plan: Plan<'_>, number: i64, replicas: i32) -> Child {
     let live = plan.live.deployment().filter(|d| plan.owner.owns(*d));
-    // Fields that a webhook or a person set stay theirs: to apply them would make them wanted for ever.
-    let template = |deployment: &Deployment| match &deployment.metadata.managed_fields {
-        Some(_) => running::owned_template_of(deployment),
-        None => running::template_of(deployment),
-    };
-    let Some((live, template)) = live.and_then(|d| Some((d, template(d)?))) else {
+    // What a webhook or a person set is not taken over: the operator would put it back from then on.
+    let applied = live.and_then(|d| Some((d, running::applied_template_of(d)?)));
+    let Some((live, template)) = applied else {
         return Child::Keep;
     };
-    let annotation = |of: &Value, key: &str| {
-        of["metadata"]["annotations"][key]
-            .as_str()
-            .map(str::to_owned)
-    };
+    // Whoever owns the annotation, another value would replace pods.
+    let pods = live
+        .spec
+        .as_ref()
+        .and_then(|s| s.template.metadata.as_ref());
+    let credentials = pods.and_then(|m| m.annotations.as_ref()?.get(CREDENTIALS).cloned());
     let contents = live.annotations().get(CONTENTS).cloned();
     let running = workload::Running {
-        credentials: annotation(&template, CREDENTIALS).unwrap_or_default(),
+        credentials: credentials.unwrap_or_default(),
         template: &template,
         replicas,
         contents: contents.unwrap_or_else(|| ".".to_owned()),

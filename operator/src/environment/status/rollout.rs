@@ -58,30 +58,34 @@ pub(super) fn rolled_out(step: &Step) -> Finding {
                 format!("release {n} runs everywhere and is watched until {until}"),
             )
         }
-        Rollout::Complete(_) if at_zero => {
-            Finding::no(Reason::ScaledToZero, "runtime.replicas is 0")
-        }
-        Rollout::Complete(n) if load.rolled_out(*n) && load.desired > 0 => Finding::yes(
-            Reason::Succeeded,
-            format!("release {n} is good and runs everywhere"),
-        ),
-        Rollout::Complete(n) if step.values_not_ready() => {
-            let what = format!(
-                "pods of release {n} with the newest connection string and secret values do not become ready within \
-                 rollout.progressDeadline: {} of {} pods have them, {} are available with these or the earlier ones",
-                load.updated, step.replicas, load.available
-            );
-            Finding::no(Reason::ValuesNotReady, what)
-        }
-        Rollout::Complete(n) => {
-            let what = format!(
-                "release {n} is good; {} of {} pods are available",
-                load.available, step.replicas
-            );
-            Finding::no(Reason::Progressing, what)
-        }
+        Rollout::Complete(n) => complete(*n, step),
         Rollout::Held(hold) => held(hold),
     }
+}
+
+/// Returns the finding while a good release is in the Deployment and no other release is on its way.
+fn complete(release: i64, step: &Step) -> Finding {
+    let load = &step.workload;
+    if step.replicas == 0 && load.desired == 0 {
+        return Finding::no(Reason::ScaledToZero, "runtime.replicas is 0");
+    }
+    if load.rolled_out(release) && load.desired > 0 {
+        let what = format!("release {release} is good and runs everywhere");
+        return Finding::yes(Reason::Succeeded, what);
+    }
+    if step.values_not_ready() {
+        let what = format!(
+            "pods of release {release} with the newest connection string and secret values do not become ready within \
+             rollout.progressDeadline: {} of {} pods have them, {} are available with these or the earlier ones",
+            load.updated, step.replicas, load.available
+        );
+        return Finding::no(Reason::ValuesNotReady, what);
+    }
+    let what = format!(
+        "release {release} is good; {} of {} pods are available",
+        load.available, step.replicas
+    );
+    Finding::no(Reason::Progressing, what)
 }
 
 fn lost(lost: &LostSnapshot) -> Finding {
