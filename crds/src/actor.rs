@@ -71,6 +71,7 @@ impl Reason {
             | Self::Unreadable
             | Self::NotAccepted
             | Self::RegistryUnreachable
+            | Self::RegistryNotFound
             | Self::NotMeasured
             | Self::NeverDeployed
             | Self::Unknown => true,
@@ -136,6 +137,7 @@ impl Reason {
             | Self::SnapshotInvalid
             | Self::ApplyFailed
             | Self::ControllerMissing
+            | Self::IngressClassNotFound
             | Self::HostTaken
             | Self::HostNotAllowed
             | Self::TooManyEnvironments

@@ -40,12 +40,13 @@ pub enum ConditionType {
     Stalled,
     /// The digest of the image is known.
     ImageResolved,
-    /// The connection string in the Secret passed the check against the database server.
+    /// The connection string in the Secret was proven: it passed the check against the database server.
     CredentialsValid,
     /// No environment of the other stage (staging or prod) uses the database, as far as this can be determined from the
     /// servers. True with the reason `SharedSecret` is a warning.
     DatabaseIsolated,
-    /// The pods use the newest values of the Secrets in `config.secretRefs`.
+    /// The pods use the newest values of the Secrets in `config.secretRefs`. Not True also if the rest of the configuration
+    /// cannot be used: a ConfigMap is missing, or a field of `runtime.pod` is invalid.
     ConfigSecretsValid,
     /// The image that the spec asks for may be released in this environment. Present only with `promotion`.
     Promotable,
@@ -59,8 +60,8 @@ pub enum ConditionType {
     HttpsForced,
     /// The site answers requests, no matter which release serves them.
     Available,
-    /// Because of a hold or a pin, the cluster runs a release other than the one the spec asks for. For this condition,
-    /// False is the good state.
+    /// Because of a hold, a pin or a suspension, the cluster runs a release other than the one the spec asks for. For
+    /// this condition, False is the good state.
     GitDiverged,
     /// The pin of this release is in effect. Only on a CrokodialRelease.
     Pinned,
@@ -80,8 +81,7 @@ impl ConditionType {
     }
 
     /// Returns the reasons that this condition can have, starting with those of a good state. `Ready`, `Reconciling`
-    /// and `Stalled` can also have any reason of the conditions from which they are derived. `RolledOut` can also have
-    /// the reasons of a closed promotion gate, which are those of `Promotable`.
+    /// and `Stalled` can also have any reason of the conditions from which they are derived.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn reasons(self) -> &'static [Reason] {
@@ -96,6 +96,7 @@ impl ConditionType {
                 R::RegistryUnauthorized,
                 R::RegistryUnreachable,
                 R::Unreadable,
+                R::RegistryNotFound,
                 R::InvalidSpec,
                 R::Unknown,
             ],
@@ -119,6 +120,8 @@ impl ConditionType {
                 R::NoPrimary,
                 R::UnexpectedAnswer,
                 R::ApplyFailed,
+                R::Suspended,
+                R::NameConflict,
             ],
             Self::DatabaseIsolated => &[
                 R::Succeeded,
@@ -137,6 +140,9 @@ impl ConditionType {
                 R::ConfigMapNotFound,
                 R::ConfigTooLarge,
                 R::ApplyFailed,
+                R::InvalidSpec,
+                R::Suspended,
+                R::NameConflict,
             ],
             Self::Promotable => &[
                 R::Succeeded,
@@ -179,18 +185,48 @@ impl ConditionType {
                 R::ApplyFailed,
                 R::NameConflict,
                 R::InvalidSpec,
+                R::ProbeFailed,
+                R::SlowResponses,
+                R::Suspended,
+                // Those of a release that waits at the gate, as in `Promotable`.
+                R::SoakNotMet,
+                R::AvailabilityTooLow,
+                R::NotInSource,
+                R::SourceNotGood,
+                R::SourceNotFound,
+                R::SourceNotWatched,
+                R::Frozen,
+                // Those of a release that waits for a connection string or values, as in `CredentialsValid` and
+                // `ConfigSecretsValid`.
+                R::SecretNotFound,
+                R::KeyNotFound,
+                R::SecretNotAllowed,
+                R::BadUri,
+                R::DnsFailure,
+                R::ConnectionRefused,
+                R::NetworkBlocked,
+                R::TlsFailure,
+                R::NotAnswering,
+                R::AuthFailed,
+                R::NotAuthorized,
+                R::NoPrimary,
+                R::UnexpectedAnswer,
+                R::WrongDatabase,
+                R::CandidateFailed,
             ],
             Self::RouteAccepted => &[
                 R::Succeeded,
                 R::Disabled,
                 R::NotAccepted,
                 R::ControllerMissing,
+                R::IngressClassNotFound,
                 R::HostTaken,
                 R::HostNotAllowed,
                 R::TooManyEnvironments,
                 R::Unreadable,
                 R::NameConflict,
                 R::ApplyFailed,
+                R::Suspended,
             ],
             Self::CertificateReady => &[
                 R::Succeeded,
@@ -202,6 +238,7 @@ impl ConditionType {
                 R::HostNotAllowed,
                 R::ControllerMissing,
                 R::ApplyFailed,
+                R::IngressClassNotFound,
             ],
             Self::HttpsForced => &[R::Succeeded, R::ControllerNeedsConfig, R::NotMeasured],
             Self::Available => &[
@@ -211,7 +248,7 @@ impl ConditionType {
                 R::NeverDeployed,
                 R::Unknown,
             ],
-            Self::GitDiverged => &[R::InSync, R::Held, R::Pinned],
+            Self::GitDiverged => &[R::InSync, R::Held, R::Pinned, R::Suspended, R::NameConflict],
             Self::Pinned => &[R::Pinned, R::PinShadowed, R::PinRefused],
         }
     }

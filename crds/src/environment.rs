@@ -17,6 +17,7 @@ pub use crate::environment_lifecycle::{DeletionPolicy, HistorySpec, Suspend};
 pub use crate::environment_mongo::{
     MongoSpec, PreflightMode, PreflightRole, PreflightSpec, RotationMode, SecretKeyRef,
 };
+pub use crate::environment_pod::{PodSettings, SpreadConstraint, TolerationSpec};
 pub use crate::environment_proof::{ReleasePhaseSpec, SmokeCheck, SmokeSpec};
 pub use crate::environment_route::{RouteKind, RouteSpec, TlsMode, TlsSpec};
 pub use crate::environment_runtime::{

@@ -8,7 +8,9 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::environment_pod::PodSettings;
 use crate::field_schemas::{quantities, undescribed};
+use crate::serialization::is_default;
 
 /// Settings of the application's pods.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -67,6 +69,18 @@ pub struct RuntimeSpec {
     #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('1s') && duration(self) <= duration('1h')")
         .message("terminationGrace: write a duration from 1s to 1h, such as 45s"))]
     pub termination_grace: Option<String>,
+
+    /// Value that was not used before, such as a date. A new value replaces the pods of the release that serves, one by
+    /// one, as `kubectl rollout restart` does. It makes no release.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*$')")
+        .message("restart: write a word of letters, digits and any of _ . : -, such as 2026-07-01"))]
+    pub restart: String,
+
+    /// Placement and metadata of the pods.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pod: PodSettings,
 }
 
 /// Resource requests and limits of one pod, as in the `resources` of a Kubernetes container.

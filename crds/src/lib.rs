@@ -10,6 +10,7 @@ pub mod duration;
 pub mod environment;
 mod environment_lifecycle;
 mod environment_mongo;
+mod environment_pod;
 mod environment_proof;
 mod environment_route;
 mod environment_runtime;
@@ -31,9 +32,10 @@ pub use actor::Actor;
 pub use condition::{ConditionStatus, ConditionType};
 pub use environment::{
     ConfigSpec, CrokodialEnvironment, DeletionPolicy, EnvVar, EnvironmentSpec, HealthSpec,
-    HistorySpec, LocalRef, MongoSpec, OnFailure, PreflightMode, PreflightRole, PreflightSpec,
-    ReleasePhaseSpec, ResourcesSpec, RolloutSpec, RotationMode, RouteKind, RouteSpec, RuntimeSpec,
-    SecretKeyRef, SmokeCheck, SmokeSpec, Stage, Suspend, TlsMode, TlsSpec,
+    HistorySpec, LocalRef, MongoSpec, OnFailure, PodSettings, PreflightMode, PreflightRole,
+    PreflightSpec, ReleasePhaseSpec, ResourcesSpec, RolloutSpec, RotationMode, RouteKind,
+    RouteSpec, RuntimeSpec, SecretKeyRef, SmokeCheck, SmokeSpec, SpreadConstraint, Stage, Suspend,
+    TlsMode, TlsSpec, TolerationSpec,
 };
 pub use environment_status::{
     CertificateStatus, EffectiveStatus, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind,

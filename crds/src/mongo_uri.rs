@@ -30,10 +30,10 @@ pub enum BadUri {
         "the value does not start with mongodb:// or mongodb+srv://: write the bare connection string, without quotes or a variable's name"
     )]
     Scheme,
-    /// The user name or password contains a character such as `@`, `:`, `/` or `%` that is not percent-encoded, or the
+    /// The user name or password contains one of the characters `@ : / ? # [ ] %` that is not percent-encoded, or the
     /// user name is empty.
     #[error(
-        "the user name or password contains a character that must be percent-encoded: write @ as %40, : as %3A, / as %2F, ? as %3F, % as %25"
+        "the user name or password contains a character that must be percent-encoded: write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, [ as %5B, ] as %5D, % as %25"
     )]
     UserInfo,
     /// A host is missing, or is not a valid host name or IP address.
@@ -102,7 +102,12 @@ pub fn parse(text: &str) -> Result<MongoUri, BadUri> {
         return Err(BadUri::UserInfo);
     }
     // An `@` in the path or the options means that an unencoded `/` or `?` in the password ended the authority early.
-    if path.contains('@') || options.is_some_and(has_stray_at) {
+    // Without a user name before the hosts, this is also true for an `@` in `appName`.
+    let stray = |options: &str| match user_info {
+        Some(_) => has_stray_at(options),
+        None => options.contains('@'),
+    };
+    if path.contains('@') || options.is_some_and(stray) {
         return Err(BadUri::UserInfo);
     }
     let hosts = servers
@@ -157,7 +162,7 @@ fn is_user_info(info: &str) -> bool {
     !user.is_empty()
         && [user, password]
             .iter()
-            .all(|part| !part.contains(['@', ':']) && is_encoded(part))
+            .all(|part| !part.contains(['@', ':', '#', '[', ']']) && is_encoded(part))
 }
 
 /// Returns true if every `%` is followed by two hex digits.

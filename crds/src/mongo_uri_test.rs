@@ -80,6 +80,11 @@ fn each_fault_has_its_own_answer() {
         ("mongodb://:p@h/db", BadUri::UserInfo),
         ("mongodb://u:p:q@h/db", BadUri::UserInfo),
         ("mongodb://u:100%@h/db", BadUri::UserInfo),
+        ("mongodb://u:p#q@h/db", BadUri::UserInfo),
+        ("mongodb://u:p[q@h/db", BadUri::UserInfo),
+        ("mongodb://u:p]q@h/db", BadUri::UserInfo),
+        ("mongodb://u#:p@h/db", BadUri::UserInfo),
+        ("mongodb://u:1?appName=q@h/db", BadUri::UserInfo),
     ] {
         assert_eq!(parse(text), Err(error), "{text}");
     }
@@ -101,6 +106,9 @@ fn an_unescaped_password_is_refused_wherever_it_breaks() {
         "1?SECRET=1",
         "x@SECRET/?a=b",
         "x@SECRET?a=b",
+        "1?appName=SECRET",
+        "#SECRET",
+        "[SECRET]",
     ] {
         let error = parse(&format!(
             "mongodb://app:{password}@mongo.example.com:27017/db"

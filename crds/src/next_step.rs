@@ -34,6 +34,9 @@ impl Reason {
             Self::RegistryUnreachable => {
                 "Check the registry and the network to it; the operator retries by itself."
             }
+            Self::RegistryNotFound => {
+                "Correct the registry's name in spec.image; if it is right, correct the DNS record."
+            }
             Self::NotVerified => {
                 "Nothing to do. To have the connection string and its database checked, set mongo.preflight.mode to Job."
             }
@@ -158,7 +161,10 @@ impl Reason {
                 "Remove the cause the message names; the operator retries by itself, at least once a minute."
             }
             Self::ControllerMissing => {
-                "Install an Ingress controller, or correct route.ingressClassName."
+                "Install an Ingress controller with a default IngressClass, or have the environment name one in route.ingressClassName."
+            }
+            Self::IngressClassNotFound => {
+                "Correct route.ingressClassName, or remove it for the cluster's default."
             }
             Self::NotAccepted => {
                 "Read the controller's log and the Ingress's Events. For a controller that never publishes an address, set route.requireAddress to false."

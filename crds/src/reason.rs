@@ -70,18 +70,22 @@ pub enum Reason {
     /// The registry does not respond, or its response cannot be used.
     #[strum(props(who = "cluster administrator"))]
     RegistryUnreachable,
+    /// The host name of the registry has no address. Often, the name in `image` has a typing error.
+    #[strum(props(who = "user"))]
+    RegistryNotFound,
 
     // Secrets and credentials.
-    /// The connection string or its database has not been checked, for example because `mongo.preflight.mode` is `Off`.
+    /// The connection string or its database was not proven, for example because `mongo.preflight.mode` is `Off`.
     #[strum(props(who = "nobody"))]
     NotVerified,
-    /// The connection string is being checked. Until it passes, the application keeps the last one that passed.
+    /// The connection string is being proven: a check logs in with it. Until it passes, the application keeps the last
+    /// one that was proven.
     #[strum(props(who = "nobody"))]
     PreflightRunning,
     /// The check of the connection string could not run, so its result is unknown.
     #[strum(props(who = "cluster administrator"))]
     PreflightBlocked,
-    /// A new connection string passed the check but is not in use yet, because `mongo.rotation` is `Manual`.
+    /// A new connection string was proven but is not in use yet, because `mongo.rotation` is `Manual`.
     #[strum(props(who = "user"))]
     RotationPending,
     /// No address was found for the name of the database server, or its SRV record is missing.
@@ -256,9 +260,12 @@ pub enum Reason {
     ApplyFailed,
 
     // The route.
-    /// The IngressClass does not exist, or the spec names none and the cluster has no default IngressClass.
+    /// The spec names no IngressClass, and the cluster has no default IngressClass.
     #[strum(props(who = "cluster administrator"))]
     ControllerMissing,
+    /// The IngressClass in `route.ingressClassName` does not exist.
+    #[strum(props(who = "user"))]
+    IngressClassNotFound,
     /// The Ingress controller has not published an address for the Ingress yet.
     #[strum(props(who = "cluster administrator"))]
     NotAccepted,
@@ -308,8 +315,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Reasons that `status.reason` of a CrokodialRelease can have. While the release is `Gated`, it can also have a
-    /// reason of the condition `Promotable`.
+    /// Reasons that `status.reason` of a CrokodialRelease can have. The last ones are those of a release in the phase
+    /// `Gated`.
     pub const OF_RELEASES: &[Reason] = &[
         Reason::Progressing,
         Reason::Blocked,
@@ -326,6 +333,14 @@ impl Reason {
         Reason::Pinned,
         Reason::ProbeFailed,
         Reason::SlowResponses,
+        Reason::SoakNotMet,
+        Reason::AvailabilityTooLow,
+        Reason::NotInSource,
+        Reason::SourceNotGood,
+        Reason::SourceNotFound,
+        Reason::SourceNotWatched,
+        Reason::Frozen,
+        Reason::InvalidSpec,
     ];
 
     /// Returns the name of the reason, as in the field `reason`.

@@ -1,7 +1,7 @@
 //! HTTP requests to the cluster's edge, that is, its ingress controller. They measure the actual responses, which may
 //! differ from what the Ingress objects request.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -27,23 +27,6 @@ pub enum PlainHttpAnswer {
     DoesNotRedirect {
         /// HTTP status of the response.
         status: u16,
-    },
-    /// There was no response.
-    Unreachable {
-        /// Reason for the missing response.
-        error: NetError,
-    },
-}
-
-/// Result of requesting a site at the edge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SiteAnswer {
-    /// The site sent a response, of any status. The body was not read.
-    Answers {
-        /// HTTP status of the response.
-        status: u16,
-        /// Time from the start of the DNS lookup to the end of the response head.
-        took: Duration,
     },
     /// There was no response.
     Unreachable {
@@ -83,7 +66,7 @@ impl EdgeProbe {
             port,
             name: domain.to_owned(),
         };
-        match self.ask(&endpoint, "/").await {
+        match self.ask(&endpoint).await {
             Ok(head) if redirects_to_https(&head) => PlainHttpAnswer::Redirects {
                 status: head.status().as_u16(),
             },
@@ -94,21 +77,9 @@ impl EdgeProbe {
         }
     }
 
-    /// Requests `path`, which must begin with `/`, at `endpoint`. Takes at most 5 s.
-    pub async fn site_answers(&self, endpoint: &Endpoint, path: &str) -> SiteAnswer {
-        let started = Instant::now();
-        match self.ask(endpoint, path).await {
-            Ok(head) => SiteAnswer::Answers {
-                status: head.status().as_u16(),
-                took: started.elapsed(),
-            },
-            Err(error) => SiteAnswer::Unreachable { error },
-        }
-    }
-
-    async fn ask(&self, endpoint: &Endpoint, path: &str) -> Result<Response<()>, NetError> {
+    async fn ask(&self, endpoint: &Endpoint) -> Result<Response<()>, NetError> {
         let host = || endpoint.name.clone();
-        let request: Request<Empty<Bytes>> = Request::get(path)
+        let request: Request<Empty<Bytes>> = Request::get("/")
             .body(Empty::new())
             .map_err(|_| NetError::Protocol { host: host() })?;
         let exchange = timeout(REQUEST_TIMEOUT, self.client.send(endpoint, request)).await;
@@ -216,23 +187,6 @@ mod tests {
                 "{status} {location:?}"
             );
         }
-    }
-
-    #[tokio::test]
-    async fn a_site_is_asked_by_its_name_and_a_status_is_an_answer() {
-        let port = edge(503, None).await;
-        let mut site = Endpoint::new(Scheme::Http, DOMAIN, port);
-        site.dial = "127.0.0.1".to_owned();
-        let answer = probe().site_answers(&site, "/").await;
-        assert!(
-            matches!(answer, SiteAnswer::Answers { status: 503, .. }),
-            "{answer:?}"
-        );
-        let answer = probe().site_answers(&site, "no path").await;
-        assert!(
-            matches!(answer, SiteAnswer::Unreachable { .. }),
-            "{answer:?}"
-        );
     }
 
     async fn reason(probe: &EdgeProbe, address: &str, port: u16) -> &'static str {

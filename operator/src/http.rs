@@ -116,15 +116,6 @@ pub enum ServeError {
     Listener(#[from] std::io::Error),
 }
 
-impl ServeError {
-    /// Returns a stable CamelCase identifier of the error.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Listener(_) => "ListenerUnusable",
-        }
-    }
-}
-
 #[derive(Debug, Clone)]
 struct Shared {
     metrics: Metrics,

@@ -21,6 +21,7 @@ pub mod memory;
 pub mod metrics;
 pub mod net;
 pub mod preflight;
+pub mod redact;
 pub mod registry;
 pub mod release;
 pub mod release_changes;

@@ -73,6 +73,11 @@ async fn a_wrong_password_is_told_apart_from_a_missing_role() {
     let server = stand_in(Manner::read_write("app")).await;
     let outcome = ask(server.uri("wrong", "app")).await;
     assert_eq!(outcome.failure(), Some(Reason::AuthFailed));
+    assert!(
+        outcome.seen("app").contains("looked up in database app"),
+        "{}",
+        outcome.seen("app")
+    );
     let reader = stand_in(Manner::read("app")).await;
     let outcome = ask(reader.uri(PASSWORD, "app")).await;
     assert_eq!(outcome.failure(), Some(Reason::NotAuthorized));
@@ -151,6 +156,38 @@ async fn a_member_that_takes_no_writes_is_no_primary() {
     let server = stand_in(Manner::Secondary).await;
     let outcome = ask(server.uri(PASSWORD, "app?replicaSet=rs0")).await;
     assert_eq!(outcome.failure(), Some(Reason::NoPrimary));
+    for (server, set) in [
+        (server, "other"),
+        (stand_in(Manner::read_write("app")).await, "rs0"),
+    ] {
+        let outcome = ask(server.uri(PASSWORD, &format!("app?replicaSet={set}"))).await;
+        assert_eq!(outcome.failure(), Some(Reason::BadUri), "{outcome:?}");
+        let words = outcome.seen("app");
+        assert!(words.contains("option replicaSet"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn an_option_and_a_file_that_cannot_work_are_named() {
+    let server = stand_in(Manner::read_write("app")).await;
+    for (uri, word) in [
+        (
+            server.uri(PASSWORD, "app?tls=true&tlsCAFile=/no/such"),
+            "tlsCAFile",
+        ),
+        (
+            server.uri(PASSWORD, "app?useNewUrlParser=true"),
+            "useNewUrlParser",
+        ),
+    ] {
+        let outcome = ask(uri).await;
+        assert_eq!(outcome.failure(), Some(Reason::BadUri), "{outcome:?}");
+        let words = outcome.seen("app");
+        assert!(
+            words.contains(word) && !words.contains("/no/such"),
+            "{words}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -225,7 +225,7 @@ fn self_signed(
     if withheld {
         return Certificate {
             data,
-            ..due(live, &authority, now)
+            ..due(live, host, &authority, now)
         };
     }
     let (finding, status) = in_force(Some(&info), &authority, now);
@@ -242,8 +242,21 @@ fn self_signed(
 /// False, so that no warning Event is published.
 ///
 /// The caller adds a newly issued certificate to the result. It is used only for `status.plan` and never written.
-fn due(live: Live, authority: &Authority, now: Timestamp) -> Certificate {
-    if live.usable(now).is_none() {
+fn due(live: Live, host: &DnsName, authority: &Authority, now: Timestamp) -> Certificate {
+    let usable = live.usable(now);
+    if let Some(info) = usable.filter(|info| info.hosts != [host.as_str()]) {
+        let seen = format!(
+            "the certificate is for {}; one for {host} is due, and none is written while the environment is suspended or a name is taken",
+            info.hosts.join(", ")
+        );
+        return Certificate {
+            finding: Finding::unknown(Reason::RenewalFailed, seen),
+            status: in_force(Some(info), authority, now).1,
+            data: None,
+            new_authority: None,
+        };
+    }
+    if usable.is_none() {
         let cause = "a certificate is due, and none is written while the environment is suspended or a name is taken";
         let missing = !live.has_chain;
         let mut certificate = failed(cause, live, now);

@@ -54,9 +54,14 @@ impl std::fmt::Debug for Active {
 }
 
 /// Returns the data for `<env>-mongo-active`, and the name of the database in its URI. `secret` is the user's Secret
-/// that the spec names. If it contains no usable URI, returns a finding that explains why.
-pub fn candidate(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(Data, String), Finding> {
-    let (uri, database) = usable_uri(spec, secret)?;
+/// that the spec names, and `live` is `<env>-mongo-active`. If the user's Secret contains no usable URI, returns a
+/// finding that explains why.
+pub fn candidate(
+    spec: &MongoSpec,
+    secret: Option<&Secret>,
+    live: Option<&Secret>,
+) -> Result<(Data, String), Finding> {
+    let (uri, database) = usable_uri(spec, secret, live)?;
     let data = BTreeMap::from([(MONGO_KEY.to_owned(), ByteString(uri.into_bytes()))]);
     Ok((data, database))
 }
@@ -167,7 +172,11 @@ pub fn advance(finding: Finding, data: Data, copy: PodSecret<'_>) -> Active {
 
 /// Returns the URI for the pods, and the name of its database. If the Secret contains no usable URI, returns a finding
 /// that explains why.
-fn usable_uri(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(String, String), Finding> {
+fn usable_uri(
+    spec: &MongoSpec,
+    secret: Option<&Secret>,
+    live: Option<&Secret>,
+) -> Result<(String, String), Finding> {
     let reference = &spec.uri_secret_ref;
     let secret = allowed(
         secret.ok_or_else(|| missing(&reference.name))?,
@@ -199,17 +208,20 @@ fn usable_uri(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(String, Stri
         .map_err(|_| bad("not text".to_owned()))?
         .trim();
     let uri = mongo_uri::parse(text).map_err(|error| bad(error.to_string()))?;
-    with_database(text, &uri, spec.database.as_deref()).map_err(bad)
+    let live = live.and_then(|s| s.data.as_ref()?.get(MONGO_KEY));
+    let live = live.and_then(|uri| std::str::from_utf8(&uri.0).ok());
+    with_database(text, &uri, spec.database.as_deref(), live).map_err(bad)
 }
 
 /// Returns the URI with the database in its path, and the database's name. If only the spec names a database, it is
-/// inserted into the URI. Drivers would then authenticate against that database instead of `admin`. So
-/// `authSource=admin` is added, unless the URI has no credentials or sets `authSource` or `authMechanism`. Returns an
-/// error message if neither the URI nor the spec names a database, or if they name different ones.
+/// inserted into the URI, and the login stays at the database at which it was before; see [`login_source`]. `live` is
+/// the URI in use, if any. Returns an error message if neither the URI nor the spec names a database, or if they name
+/// different ones.
 fn with_database(
     text: &str,
     uri: &MongoUri,
     wanted: Option<&str>,
+    live: Option<&str>,
 ) -> Result<(String, String), String> {
     match (uri.database.as_ref().map(|d| d.as_str()), wanted) {
         (None, None) => {
@@ -220,25 +232,57 @@ fn with_database(
         (Some(named), Some(wanted)) => Err(format!(
             "it names database {named}, and mongo.database says {wanted}; write the same in both, or one"
         )),
-        (None, Some(wanted)) => Ok((insert_database(text, uri, wanted), wanted.to_owned())),
+        (None, Some(wanted)) => {
+            let inserted = insert_database(text, uri, wanted);
+            // Earlier versions did not add `authSource` beside `authMechanism`. A URI that they put into use works, so
+            // it stays, and an upgrade replaces no pods.
+            let added = !text.to_ascii_lowercase().contains("authsource=");
+            let kept = live.filter(|live| added && is_without_login_source(live, &inserted));
+            Ok((kept.unwrap_or(&inserted).to_owned(), wanted.to_owned()))
+        }
     }
 }
 
 fn insert_database(text: &str, uri: &MongoUri, database: &str) -> String {
     let (before, options) = text.split_once('?').unwrap_or((text, ""));
     let mut result = format!("{}/{database}", before.trim_end_matches('/'));
-    let names_login = ["authsource=", "authmechanism="]
-        .iter()
-        .any(|o| options.to_ascii_lowercase().contains(o));
     let mut options: Vec<&str> = options.split('&').filter(|o| !o.is_empty()).collect();
-    if uri.authenticated && !names_login {
-        options.push("authSource=admin");
+    if uri.authenticated
+        && let Some(source) = login_source(&options)
+    {
+        options.push(source);
     }
     if !options.is_empty() {
         result.push('?');
         result.push_str(&options.join("&"));
     }
     result
+}
+
+/// Returns the option that keeps the login where it was before a database was inserted into the path. Without it,
+/// drivers would look the user up in that database. `None` if the options name the login's database, or if their
+/// mechanism always uses `$external`.
+fn login_source(options: &[&str]) -> Option<&'static str> {
+    let value = |wanted: &str| {
+        let pairs = options.iter().filter_map(|option| option.split_once('='));
+        let mut found = pairs.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.next().map(|(_, value)| value)
+    };
+    if value("authSource").is_some() {
+        return None;
+    }
+    match value("authMechanism") {
+        Some("MONGODB-X509" | "MONGODB-AWS" | "MONGODB-OIDC" | "GSSAPI") => None,
+        Some("PLAIN") => Some("authSource=$external"),
+        _ => Some("authSource=admin"),
+    }
+}
+
+/// Returns true if `live` is `inserted` without the `authSource` at its end and names an `authMechanism`.
+fn is_without_login_source(live: &str, inserted: &str) -> bool {
+    let added = inserted.strip_prefix(live);
+    let names_mechanism = live.to_ascii_lowercase().contains("authmechanism=");
+    names_mechanism && matches!(added, Some("&authSource=admin" | "&authSource=$external"))
 }
 
 fn missing(name: &str) -> Finding {

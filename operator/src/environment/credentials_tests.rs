@@ -38,7 +38,7 @@ fn mongo(spec: &MongoSpec, secret: Option<&Secret>, live: Option<&Secret>) -> Ac
         created: None,
     };
     let key = crate::fingerprint::Key::new(b"k");
-    let candidate = candidate(spec, secret);
+    let candidate = candidate(spec, secret, live);
     let known = crate::environment::credential_check::plan::Known {
         spec,
         jobs: Ok(()),
@@ -152,6 +152,18 @@ fn a_database_from_the_spec_goes_into_the_path_and_the_login_stays_where_it_was(
             "mongodb://rep:s3cret@db.test/?authSource=users",
             "mongodb://rep:s3cret@db.test/shop?authSource=users",
         ),
+        (
+            "mongodb://rep:s3cret@db.test/?authMechanism=SCRAM-SHA-256&directConnection=true",
+            "mongodb://rep:s3cret@db.test/shop?authMechanism=SCRAM-SHA-256&directConnection=true&authSource=admin",
+        ),
+        (
+            "mongodb://rep:s3cret@db.test/?appName=authSource%3D&AUTHMECHANISM=PLAIN",
+            "mongodb://rep:s3cret@db.test/shop?appName=authSource%3D&AUTHMECHANISM=PLAIN&authSource=$external",
+        ),
+        (
+            "mongodb://rep@db.test/?authMechanism=MONGODB-X509&tls=true",
+            "mongodb://rep@db.test/shop?authMechanism=MONGODB-X509&tls=true",
+        ),
         ("mongodb://db.test", "mongodb://db.test/shop"),
         (URI, URI),
     ];
@@ -163,6 +175,17 @@ fn a_database_from_the_spec_goes_into_the_path_and_the_login_stays_where_it_was(
         );
         assert_eq!(uri_for_pods(&active), wanted);
     }
+    // What an earlier version put into use stays, unless the user's URI changes.
+    let given = "mongodb://rep:s3cret@db.test/?authMechanism=SCRAM-SHA-1";
+    let old = "mongodb://rep:s3cret@db.test/shop?authMechanism=SCRAM-SHA-1";
+    let kept = |given: &str| {
+        let given = secret(&[("MONGODB_URI", given)]);
+        let live = copy(old, 4);
+        uri_for_pods(&mongo(&spec(None, Some("shop")), Some(&given), Some(&live)))
+    };
+    assert_eq!(kept(given), old);
+    let explicit = "mongodb://rep:s3cret@db.test/?authMechanism=SCRAM-SHA-1&authSource=admin";
+    assert_eq!(kept(explicit), explicit.replace("/?", "/shop?"));
     let other = mongo(
         &spec(None, Some("other")),
         Some(&secret(&[("MONGODB_URI", URI)])),

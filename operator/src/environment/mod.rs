@@ -21,6 +21,7 @@ pub mod isolation;
 mod known_environments;
 pub mod model;
 pub mod observe;
+pub mod placement;
 pub mod pod_secret;
 pub mod rebuild;
 pub mod running;

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::build::release;
 use super::effective::Effective;
-use super::model::annotations::CREDENTIALS;
+use super::model::annotations::{CREDENTIALS, RESTART};
 use super::model::observed::Observed;
 use super::model::owner::Owner;
 use super::running;
@@ -129,6 +129,7 @@ fn template(deployment: &Deployment) -> Option<Value> {
         .and_then(Value::as_object_mut)
     {
         annotations.remove(CREDENTIALS);
+        annotations.remove(RESTART);
         if annotations.is_empty() {
             metadata.remove("annotations");
         }

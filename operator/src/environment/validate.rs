@@ -20,6 +20,7 @@ use super::model::image::{self, Image};
 use super::model::objects::{carries, published_address};
 use super::model::observed::Observed;
 use super::model::owner::Owner;
+use super::placement;
 use super::pod_secret::RolledContent;
 use crate::release::inputs;
 use crate::release::machine::Wanted;
@@ -117,7 +118,11 @@ fn planned(
     observed: &Observed,
     now: Timestamp,
 ) -> CheckPlan {
-    let candidate = credentials::candidate(&spec.mongo, observed.mongo_secret.as_ref());
+    let candidate = credentials::candidate(
+        &spec.mongo,
+        observed.mongo_secret.as_ref(),
+        observed.children.mongo_active(),
+    );
     let (rolled, _) = RolledContent::of(&observed.children);
     plan::plan(plan::Known {
         spec: &spec.mongo,
@@ -163,6 +168,7 @@ fn wanted(
         other => return Err(image::finding(other, &observed.image_name)),
     };
     let config = config.as_ref().map_err(Clone::clone)?;
+    placement::check(&spec.runtime.pod)?;
     Ok(Wanted {
         inputs: inputs::hash(digest, spec, config),
         digest: digest.to_string(),
@@ -273,12 +279,18 @@ fn ingress(
         };
     }
     if let Class::Missing(name) = &observed.class {
-        let what = match name {
-            Some(name) => format!("there is no IngressClass {name}"),
-            None => "the cluster has no default IngressClass, and none is named".to_owned(),
+        let finding = match name {
+            Some(name) => Finding::no(
+                Reason::IngressClassNotFound,
+                format!("there is no IngressClass {name}"),
+            ),
+            None => Finding::no(
+                Reason::ControllerMissing,
+                "the cluster has no default IngressClass, and none is named",
+            ),
         };
         return Route {
-            finding: Finding::no(Reason::ControllerMissing, what),
+            finding,
             write: false,
         };
     }

@@ -114,11 +114,6 @@ impl KubeIo {
         self.writes.clone()
     }
 
-    /// Returns the client for reads, which has no timeout and is not checked by the fence.
-    pub fn client(&self) -> Client {
-        self.client.clone()
-    }
-
     fn api<K: Kind>(&self, namespace: &str) -> Api<K> {
         Api::namespaced(self.client.clone(), namespace)
     }

@@ -77,7 +77,6 @@ pub enum WrittenKind {
     CrokodialEnvironment,
     CrokodialRelease,
     Deployment,
-    Event,
     Ingress,
     Job,
     Lease,

@@ -6,6 +6,8 @@ use std::io;
 use crokodial_crds::Reason;
 use mongodb::error::{Error, ErrorKind};
 
+use super::uri_fault::UriFault;
+
 /// Failed preflight check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedCheck {
@@ -16,6 +18,11 @@ pub struct FailedCheck {
     pub host: Option<String>,
     /// Error code of the MongoDB server; `None` if it sent none or the driver does not report it.
     pub code: Option<i32>,
+    /// Fault of the connection string, with the name of the option that has it; `None` if it is not known or the
+    /// failure has another reason.
+    pub fault: Option<(UriFault, Option<String>)>,
+    /// Name of the database at which the login was tried; `None` for failures that do not concern the login.
+    pub login: Option<String>,
 }
 
 impl FailedCheck {
@@ -25,6 +32,16 @@ impl FailedCheck {
             reason,
             host: None,
             code: None,
+            fault: None,
+            login: None,
+        }
+    }
+
+    /// Returns a failure because of this fault of an option in the connection string. `option` is the option's name.
+    pub fn of_option(fault: UriFault, option: &str) -> Self {
+        Self {
+            fault: Some((fault, Some(option.to_owned()))),
+            ..Self::of(Reason::BadUri)
         }
     }
 

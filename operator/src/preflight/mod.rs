@@ -15,6 +15,8 @@ pub mod outcome;
 pub mod reach;
 pub mod request;
 pub mod rights;
+pub mod uri_fault;
+pub mod uri_options;
 pub mod wire;
 
 use std::path::PathBuf;
@@ -46,14 +48,38 @@ async fn check(request: &CheckRequest, deadlines: Deadlines) -> Result<Outcome, 
     let options = timeout_at(deadlines.names, ClientOptions::parse(&request.uri))
         .await
         .map_err(|_| FailedCheck::of(Reason::DnsFailure))?
-        .map_err(|error| classify::classify(&error))?;
+        .map_err(|error| classify::classify(&error));
+    let options = match options {
+        Err(failed) if failed.reason == Reason::BadUri => {
+            return Err(uri_options::rejected(&request.uri).await.unwrap_or(failed));
+        }
+        parsed => parsed?,
+    };
+    uri_options::check_files(&options).await?;
     let reached = reach::reach(&options, deadlines).await?;
+    let (set, source) = (options.repl_set_name.clone(), login_database(&options));
     let facts = timeout_at(deadlines.end, login::check(options, request, deadlines))
         .await
-        .map_err(|_| FailedCheck::of(Reason::NotAnswering))??;
+        .map_err(|_| FailedCheck::of(Reason::NotAnswering))
+        .flatten()
+        .map_err(|failed| match failed.reason {
+            Reason::NoPrimary if reached.is_outside(set.as_deref()) => {
+                FailedCheck::of_option(uri_fault::UriFault::ReplicaSet, "replicaSet")
+            }
+            Reason::AuthFailed => FailedCheck {
+                login: source,
+                ..failed
+            },
+            _ => failed,
+        })?;
     let greeting = identity::Greeting::read(&facts.hello, reached);
     let marks = identity::marks(&greeting, &request.database);
     Ok(Outcome::proven(facts.version, marks))
+}
+
+/// Returns the name of the database at which the driver logs in; `None` if the connection string has no user.
+fn login_database(options: &ClientOptions) -> Option<String> {
+    options.credential.as_ref()?.source.clone()
 }
 
 /// Flags of the subcommand `preflight`.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::classify::FailedCheck;
 use super::identity::MARK_LENGTH;
+use super::uri_fault::UriFault;
 
 /// Maximum size of a termination message in bytes (limit of the kubelet).
 pub const MAX_BYTES: usize = 4096;
@@ -26,6 +27,15 @@ pub struct Outcome {
     /// Error code of the MongoDB server, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     code: Option<i32>,
+    /// Fault of the connection string, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fault: Option<UriFault>,
+    /// Name of the option of the connection string that has the fault, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    option: Option<String>,
+    /// Name of the database at which the login was tried, if the login failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    login: Option<String>,
     /// Version of the server, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<String>,
@@ -57,6 +67,9 @@ impl Outcome {
             verdict: PROVEN.to_owned(),
             host: None,
             code: None,
+            fault: None,
+            option: None,
+            login: None,
             version,
             marks,
         }
@@ -68,6 +81,13 @@ impl Outcome {
             verdict: check.reason.as_str().to_owned(),
             host: check.host.clone().filter(|host| is_host(host)),
             code: check.code,
+            fault: check.fault.as_ref().map(|(fault, _)| *fault),
+            option: check
+                .fault
+                .as_ref()
+                .and_then(|(_, option)| option.clone())
+                .filter(|option| is_option(option)),
+            login: check.login.clone().filter(|name| is_database(name)),
             version: None,
             marks: Vec::new(),
         }
@@ -87,6 +107,8 @@ impl Outcome {
         let read: Self = serde_json::from_str(text).ok()?;
         let known = read.verdict == PROVEN || read.failure().is_some();
         let sound = read.host.as_deref().is_none_or(is_host)
+            && read.option.as_deref().is_none_or(is_option)
+            && read.login.as_deref().is_none_or(is_database)
             && read.version.as_deref().is_none_or(is_version)
             && read.marks.len() <= MAX_MARKS
             && read.marks.iter().all(|mark| is_mark(mark));
@@ -117,7 +139,10 @@ impl Outcome {
             .map_or_else(String::new, |code| format!(" (error {code})"));
         match self.failure() {
             None => format!("the login and its rights on database {database} were proven"),
-            Some(Reason::BadUri) => "the driver does not accept an option of the URI".to_owned(),
+            Some(Reason::BadUri) => match self.fault {
+                Some(fault) => fault.seen(self.option.as_deref().unwrap_or("?"), host),
+                None => "the MongoDB driver does not accept the URI".to_owned(),
+            },
             Some(Reason::DnsFailure) => format!("no address was found for {host}"),
             Some(Reason::ConnectionRefused) => format!("{host} refused the connection"),
             Some(Reason::NetworkBlocked) => {
@@ -132,7 +157,10 @@ impl Outcome {
                 format!("{host} accepted the connection and gave no answer in time")
             }
             Some(Reason::AuthFailed) => {
-                format!("the server refused the user name or password{code}")
+                let at = self.login.as_ref().map_or_else(String::new, |name| {
+                    format!(", looked up in database {name}")
+                });
+                format!("the server refused the user name or password{at}{code}")
             }
             Some(Reason::NotAuthorized) => {
                 format!("the login works and lacks rights on database {database}{code}")
@@ -151,6 +179,20 @@ fn is_host(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b".:-_[]".contains(&b))
+}
+
+/// Returns true for the name of an option, such as `authSource`.
+fn is_option(text: &str) -> bool {
+    (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+/// Returns true for a database name, such as `admin` or `$external`, that contains only characters that are safe in a
+/// message.
+fn is_database(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"$_-".contains(&b))
 }
 
 /// Returns true for a version such as `7.0.5` or `8.0.0-rc1`.
@@ -180,8 +222,10 @@ mod tests {
             let failed = FailedCheck {
                 host: Some(format!("{}.example.com:27017", "x".repeat(200))),
                 code: Some(i32::MIN),
-                reason,
+                login: Some("admin".to_owned()),
+                ..FailedCheck::of_option(UriFault::Value, "authSource")
             };
+            let failed = FailedCheck { reason, ..failed };
             let outcome = Outcome::failed(&failed);
             let read = Outcome::read(&outcome.to_text()).unwrap();
             assert_eq!(read.failure(), Some(reason));
@@ -198,6 +242,9 @@ mod tests {
             r#"{"verdict":"Ready"}"#,
             r#"{"verdict":"AuthFailed","note":"x"}"#,
             r#"{"verdict":"AuthFailed","host":"ab\ncd"}"#,
+            r#"{"verdict":"BadUri","fault":"odd"}"#,
+            r#"{"verdict":"BadUri","fault":"value","option":"a b"}"#,
+            r#"{"verdict":"AuthFailed","login":"a b"}"#,
             r#"{"verdict":"Proven","version":"seven"}"#,
             r#"{"verdict":"Proven","marks":["mongodb://user:password@host"]}"#,
         ] {

@@ -1,11 +1,11 @@
 //! Checks that a MongoDB server can be reached: DNS, TCP, TLS, and a response to the command `hello`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crokodial_crds::Reason;
 use futures::future::join_all;
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use mongodb::options::{ClientOptions, ServerAddress, Tls, TlsOptions};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -17,6 +17,7 @@ use tokio_rustls::TlsConnector;
 
 use super::classify::{FailedCheck, of_io};
 use super::request::Deadlines;
+use super::uri_fault::UriFault;
 use super::wire;
 
 /// Maximum number of servers from a connection string that are tried. Drivers try all servers, but in a longer list one
@@ -26,12 +27,25 @@ const MAX_SERVERS: usize = 8;
 const MAX_ADDRESSES: usize = 4;
 
 /// Server that could be reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reached {
     /// Host and port of the server, from the connection string or its SRV records.
     pub name: String,
     /// IP address and port to which the connection succeeded.
     pub address: String,
+    /// Response to the command `hello`; `None` if only the driver can establish the connection.
+    pub hello: Option<Document>,
+}
+
+impl Reached {
+    /// Returns true if the server is known not to belong to the replica set of this name. Returns false if `set` is
+    /// `None`, or if it is not known to which replica set the server belongs.
+    pub fn is_outside(&self, set: Option<&str>) -> bool {
+        let (Some(set), Some(hello)) = (set, &self.hello) else {
+            return false;
+        };
+        hello.get_str("setName").ok() != Some(set)
+    }
 }
 
 /// Contacts the first eight servers of the connection string concurrently. Returns the first one in the list that could
@@ -62,6 +76,8 @@ fn depth(reason: Reason) -> u8 {
         Reason::DnsFailure => 0,
         Reason::NetworkBlocked => 1,
         Reason::ConnectionRefused => 2,
+        // A link-local address.
+        Reason::BadUri => 1,
         Reason::TlsFailure => 3,
         _ => 4,
     }
@@ -85,10 +101,20 @@ async fn contact(
         .map_err(|_| failed(Reason::DnsFailure))?
         .take(MAX_ADDRESSES)
         .collect();
-    let (stream, address) = connect(addresses, deadlines).await.map_err(&failed)?;
+    let unusable = !addresses.is_empty() && addresses.iter().all(|a| is_link_local(a.ip()));
+    let (stream, address) = connect(addresses, deadlines).await.map_err(|reason| {
+        if unusable {
+            let fault = Some((UriFault::LinkLocal, None));
+            return FailedCheck {
+                fault,
+                ..failed(Reason::BadUri)
+            };
+        }
+        failed(reason)
+    })?;
     let answered = match security {
-        Security::Drivers => Ok(()),
-        Security::None => hello(stream, true, deadlines).await,
+        Security::Drivers => Ok(None),
+        Security::None => hello(stream, true, deadlines).await.map(Some),
         Security::Tls(tls) => {
             let server =
                 ServerName::try_from(bare.to_owned()).map_err(|_| failed(Reason::TlsFailure))?;
@@ -96,14 +122,24 @@ async fn contact(
                 .await
                 .map_err(|_| failed(Reason::TlsFailure))?
                 .map_err(|_| failed(Reason::TlsFailure))?;
-            hello(stream, false, deadlines).await
+            hello(stream, false, deadlines).await.map(Some)
         }
     };
-    answered.map_err(&failed)?;
+    let hello = answered.map_err(&failed)?;
     Ok(Reached {
         name,
         address: address.to_string(),
+        hello,
     })
+}
+
+/// Returns true for an address that is only valid within one network segment. Clouds serve credentials of the node at
+/// such addresses, so the NetworkPolicy of the pods excludes them.
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
 }
 
 /// Connects to all addresses concurrently and returns the first connection that succeeds. If all fail, the returned
@@ -135,16 +171,16 @@ async fn connect(
     Err(reason)
 }
 
-/// Checks that the server responds to the command `hello`, which needs no login. `plain` is true if the connection does
+/// Returns the server's response to the command `hello`, which needs no login. `plain` is true if the connection does
 /// not use TLS.
 async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     plain: bool,
     deadlines: Deadlines,
-) -> Result<(), Reason> {
+) -> Result<Document, Reason> {
     let command = doc! {"hello": 1, "$db": "admin"};
     match timeout_at(deadlines.hello, wire::ask(&mut stream, &command)).await {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(answer)) => Ok(answer),
         Err(_) => Err(Reason::NotAnswering),
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
             Err(Reason::UnexpectedAnswer)
@@ -193,4 +229,16 @@ fn roots(wanted: &TlsOptions) -> Result<RootCertStore, FailedCheck> {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_network_segment_are_known() {
+        let of = |text: &str| is_link_local(text.parse().unwrap());
+        assert!(of("169.254.169.254") && of("fe80::1"));
+        assert!(!of("192.0.2.1") && !of("2001:db8::1") && !of("127.0.0.1"));
+    }
 }

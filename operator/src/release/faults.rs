@@ -14,7 +14,7 @@ use super::workload::{PodView, Waiting};
 
 /// Number of exits at which a container counts as being in a crash loop. The kubelet restarts a container after 10 s
 /// and then after 20 s, so three exits take about half a minute.
-const CRASH_LOOP_EXITS: i32 = 3;
+pub const CRASH_LOOP_EXITS: i32 = 3;
 
 /// Maximum number of container restarts during the bake, summed over all pods of the release. A release with more
 /// restarts fails.

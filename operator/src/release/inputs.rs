@@ -19,12 +19,16 @@ const HEX_DIGITS: usize = 16;
 /// Returns the hash of a release's inputs. `config` is the merged content of the referenced ConfigMaps.
 ///
 /// Included: the digest, the stage, `config.env`, the ConfigMaps' content, the names in `config.secretRefs`,
-/// `mongo.envVar`, `runtime` without `replicas`, `health`, `smoke`, `releasePhase`. Everything else is excluded, such
-/// as credentials, replicas, route, TLS and pull secrets.
+/// `mongo.envVar`, `runtime` without `replicas`, `restart` and `pod.serviceAccountAnnotations`, `health`, `smoke`,
+/// `releasePhase`. Everything else is excluded, such as credentials, replicas, route, TLS and pull secrets.
 pub fn hash(digest: &Digest, spec: &EnvironmentSpec, config: &BTreeMap<String, String>) -> String {
     let mut runtime = value(&spec.runtime);
     if let Some(fields) = runtime.as_object_mut() {
         fields.remove("replicas");
+        fields.remove("restart");
+    }
+    if let Some(pod) = runtime.get_mut("pod").and_then(Value::as_object_mut) {
+        pod.remove("serviceAccountAnnotations");
     }
     let secrets: Vec<&str> = spec
         .config
@@ -107,6 +111,29 @@ mod tests {
     #[test]
     fn the_hash_of_a_spec_is_what_it_was_when_the_first_release_was_made() {
         assert_eq!(hashed(&spec()), "4d27ca9842deab17");
+    }
+
+    #[test]
+    fn of_the_pods_settings_all_but_those_that_apply_at_once_are_inputs() {
+        let with = |runtime: Value| {
+            let mut other = spec();
+            other.runtime = serde_json::from_value(runtime).unwrap();
+            hashed(&other)
+        };
+        for same in [
+            json!({"restart": "2026-07-01"}),
+            json!({"pod": {}}),
+            json!({"pod": {"serviceAccountAnnotations": {"a": "b"}, "labels": {}}}),
+        ] {
+            assert_eq!(with(same.clone()), hashed(&spec()), "{same}");
+        }
+        for other in [
+            json!({"pod": {"labels": {"a": "b"}}}),
+            json!({"pod": {"nodeSelector": {"a": "b"}}}),
+            json!({"pod": {"affinity": {"nodeAffinity": {"a": [1]}}}}),
+        ] {
+            assert_ne!(with(other.clone()), hashed(&spec()), "{other}");
+        }
     }
 
     #[test]

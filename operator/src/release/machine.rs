@@ -24,6 +24,7 @@ pub fn decide(view: &View<'_>) -> Decision {
     let mut updates = StatusUpdates::of(view.records);
     super::pin::note(view, situation.pin.as_ref(), &mut updates);
     supersede(view, &situation, &mut updates);
+    supersede_unstarted(view, &situation, &mut updates);
     let mut decision = match situation.in_flight {
         Some(record) => in_flight(view, &situation, record, &mut updates),
         None => at_rest(view, &situation),
@@ -123,6 +124,37 @@ fn supersede(view: &View<'_>, situation: &Situation<'_>, updates: &mut StatusUpd
                 view.now,
             );
         });
+    }
+}
+
+/// Sets the phase Superseded on records without a status that newer ones replaced before their first step, as in a quick
+/// succession of edits. Records of a restored backup have no status either and keep none: no record with a status is
+/// older than they are.
+fn supersede_unstarted(
+    view: &View<'_>,
+    situation: &Situation<'_>,
+    updates: &mut StatusUpdates<'_>,
+) {
+    let Some(current) = situation.in_flight.map(Record::number) else {
+        return;
+    };
+    let with_status = view.records.iter().filter(|r| r.status.is_some());
+    let oldest = with_status.map(Record::number).min();
+    let skipped = view.records.iter().filter(|r| {
+        let number = r.number();
+        r.status.is_none() && number < current && oldest.is_some_and(|oldest| oldest < number)
+    });
+    for record in skipped {
+        let mut status = updates.status(record.number());
+        let why = "a newer spec took its place before it was started";
+        finish(
+            &mut status,
+            ReleasePhase::Superseded,
+            Reason::Superseded,
+            why,
+            view.now,
+        );
+        updates.put(record.number(), status);
     }
 }
 

@@ -14,6 +14,26 @@ fn the_first_spec_makes_release_one_and_touches_no_deployment_before_it_is_recor
 }
 
 #[test]
+fn records_that_a_burst_of_edits_left_without_a_status_are_superseded_and_restored_ones_are_not() {
+    let bare = |number, inputs| Record {
+        status: None,
+        ..record(number, inputs, ReleasePhase::Pending)
+    };
+    let burst = vec![
+        record(1, "a", GOOD),
+        bare(2, "b"),
+        bare(3, "c"),
+        record(4, "d", ROLLING),
+    ];
+    let decision = World::new(burst, "d").running(1).decide();
+    let superseded = Some(ReleasePhase::Superseded);
+    assert_eq!([2, 3].map(|n| phase_of(&decision, n)), [superseded; 2]);
+    let restored = vec![bare(1, "a"), bare(2, "b"), record(3, "c", ROLLING)];
+    let decision = World::new(restored, "c").running(1).decide();
+    assert_eq!([1, 2].map(|n| phase_of(&decision, n)), [None; 2]);
+}
+
+#[test]
 fn a_spec_that_cannot_be_resolved_changes_nothing() {
     let mut world = World::new(vec![record(1, "a", GOOD)], "b").running(1);
     world.wanted = None;

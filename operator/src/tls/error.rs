@@ -31,20 +31,6 @@ pub enum TlsError {
     Generate(String),
 }
 
-impl TlsError {
-    /// Returns a stable CamelCase identifier of the error.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::BadCertificate => "BadCertificate",
-            Self::BadKey => "BadKey",
-            Self::NotACa => "NotACa",
-            Self::KeyMismatch => "KeyMismatch",
-            Self::CaNotValid => "CaNotValid",
-            Self::Generate(_) => "CertificateNotMade",
-        }
-    }
-}
-
 impl From<rcgen::Error> for TlsError {
     fn from(error: rcgen::Error) -> Self {
         Self::Generate(error.to_string())

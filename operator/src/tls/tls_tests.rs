@@ -260,17 +260,17 @@ fn bad_texts_are_errors_with_their_reason_and_quote_no_key() {
     let leaf = ca.issue(&host("app.example.com"), now()).unwrap();
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let table = [
-        ("", ca.key_pem(), "BadCertificate"),
-        ("not pem", ca.key_pem(), "BadCertificate"),
-        (broken, ca.key_pem(), "BadCertificate"),
-        (&ca.key_pem(), ca.key_pem(), "BadCertificate"),
-        (ca.cert_pem(), String::new(), "BadKey"),
-        (ca.cert_pem(), ca.cert_pem().to_owned(), "BadKey"),
-        (ca.cert_pem(), other.key_pem(), "KeyMismatch"),
-        (&leaf.cert_chain, leaf.key.clone(), "NotACa"),
+        ("", ca.key_pem(), TlsError::BadCertificate),
+        ("not pem", ca.key_pem(), TlsError::BadCertificate),
+        (broken, ca.key_pem(), TlsError::BadCertificate),
+        (&ca.key_pem(), ca.key_pem(), TlsError::BadCertificate),
+        (ca.cert_pem(), String::new(), TlsError::BadKey),
+        (ca.cert_pem(), ca.cert_pem().to_owned(), TlsError::BadKey),
+        (ca.cert_pem(), other.key_pem(), TlsError::KeyMismatch),
+        (&leaf.cert_chain, leaf.key.clone(), TlsError::NotACa),
     ];
     for (cert, key, reason) in table {
-        assert_eq!(Ca::from_pem(cert, &key).unwrap_err().reason(), reason);
+        assert_eq!(Ca::from_pem(cert, &key).unwrap_err(), reason);
     }
     let shown = format!("{ca:?} {leaf:?}");
     assert!(

@@ -65,7 +65,7 @@ pub enum UnknownCause {
 impl std::fmt::Display for UnknownCause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Starting => "no probe has ended yet",
+            Self::Starting => "too few probes have ended recently to tell",
             Self::NotReached => {
                 "no connection from the operator to the Service has succeeded yet; a NetworkPolicy may forbid it"
             }

@@ -153,11 +153,11 @@ async fn a_missing_ingress_class_is_named_and_the_rest_goes_on() {
     site.bake("staging").await;
     assert_eq!(
         site.condition("staging", "RouteAccepted"),
-        "False ControllerMissing"
+        "False IngressClassNotFound"
     );
     assert_eq!(
         site.condition("staging", "Ready"),
-        "False ControllerMissing"
+        "False IngressClassNotFound"
     );
     assert_eq!(site.phases("staging"), ["1 Good"]);
     assert!(site.api.get("ingresses", NS, "staging").is_none());

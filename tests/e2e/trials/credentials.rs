@@ -53,7 +53,7 @@ fn cases(image: &str) -> Vec<Case> {
             edit: json!({"route": {"ingressClassName": "absent"}}),
             back: json!({"route": null}),
             type_: ConditionType::RouteAccepted,
-            reason: "ControllerMissing",
+            reason: "IngressClassNotFound",
             within: VERDICT_TIMEOUT,
         },
         Case {

@@ -54,6 +54,11 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
         &["kubectl -n $NS get cenv $ENV -o jsonpath='{.spec.imagePullSecrets}{\"\\n\"}'"],
     ),
     (
+        &[Reason::RegistryNotFound],
+        "A typing error in the name before the first slash of the image, or a name that only DNS outside the cluster knows.",
+        &["kubectl -n $NS get cenv $ENV -o jsonpath='{.spec.image}{\"\\n\"}'"],
+    ),
+    (
         &[Reason::RegistryUnreachable],
         "DNS or egress from inside the cluster. A registry without TLS must stand in the chart's plainHttpRegistries.",
         &["kubectl -n crokodial-system logs deploy/crokodial-operator --tail=50"],

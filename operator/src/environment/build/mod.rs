@@ -213,6 +213,7 @@ fn deployment(plan: Plan<'_>) -> Child {
         replicas,
         credentials: credentials(valid),
         contents: contents(valid),
+        restart: &plan.spec.runtime.restart,
         largest_release: step.spent.max(number),
     };
     Child::Apply(workload::deployment(owner, effective, &running))
@@ -240,6 +241,8 @@ fn kept(plan: Plan<'_>, number: i64, replicas: i32) -> Child {
         template: &template,
         replicas,
         contents: contents.unwrap_or_else(|| ".".to_owned()),
+        // The live template has its own.
+        restart: "",
         largest_release: plan.step.spent.max(number),
     };
     Child::Apply(workload::deployment(plan.owner, plan.effective, &running))

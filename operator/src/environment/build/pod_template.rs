@@ -1,8 +1,8 @@
 //! Builds the pod template of a release. It is rendered once and stored in the release's snapshot. Later reconciles use
 //! the stored template.
 
-use crokodial_crds::EnvironmentSpec;
 use crokodial_crds::names::{COMPONENT_WEB, Children as Names};
+use crokodial_crds::{EnvironmentSpec, PodSettings, SpreadConstraint};
 use serde_json::{Value, json};
 
 use crate::environment::effective::Effective;
@@ -33,7 +33,7 @@ pub fn build(
     image: &str,
 ) -> Value {
     let names = Names::of(&owner.name);
-    json!({
+    let mut template = json!({
         "metadata": {"labels": owner.pod_labels(number)},
         "spec": {
             "serviceAccountName": names.deployment(),
@@ -50,7 +50,47 @@ pub fn build(
             "containers": [container(&names, spec, effective, number, image)],
             "volumes": volumes(effective),
         },
-    })
+    });
+    place(&mut template, owner, &spec.runtime.pod);
+    template
+}
+
+/// Adds the placement and metadata that the spec gives to the pods. Labels of the operator take precedence. Nothing is
+/// added for a field that is not given, so that the template of a spec without them stays as it was.
+fn place(template: &mut Value, owner: &Owner, pod: &PodSettings) {
+    for (name, value) in &pod.labels {
+        let labels = &mut template["metadata"]["labels"];
+        if labels.get(name).is_none() {
+            labels[name] = json!(value);
+        }
+    }
+    if !pod.annotations.is_empty() {
+        template["metadata"]["annotations"] = json!(pod.annotations);
+    }
+    let spec = &mut template["spec"];
+    if !pod.node_selector.is_empty() {
+        spec["nodeSelector"] = json!(pod.node_selector);
+    }
+    if !pod.tolerations.is_empty() {
+        spec["tolerations"] = json!(pod.tolerations);
+    }
+    if let Some(affinity) = &pod.affinity {
+        spec["affinity"] = affinity.clone();
+    }
+    if let Some(class) = &pod.priority_class_name {
+        spec["priorityClassName"] = json!(class);
+    }
+    if !pod.topology_spread_constraints.is_empty() {
+        let counted = |constraint: &SpreadConstraint| {
+            let mut constraint = json!(constraint);
+            if constraint.get("labelSelector").is_none() {
+                constraint["labelSelector"] = json!({"matchLabels": owner.selector()});
+            }
+            constraint
+        };
+        let constraints = pod.topology_spread_constraints.iter().map(counted);
+        spec["topologySpreadConstraints"] = constraints.collect();
+    }
 }
 
 fn container(

@@ -5,7 +5,7 @@ use crokodial_crds::{DeletionPolicy, EnvironmentSpec};
 use serde_json::{Value, json};
 
 use crate::environment::effective::Effective;
-use crate::environment::model::annotations::{CONTENTS, CREDENTIALS, LARGEST_RELEASE};
+use crate::environment::model::annotations::{CONTENTS, CREDENTIALS, LARGEST_RELEASE, RESTART};
 use crate::environment::model::owner::Owner;
 
 /// Release, number of pods and credentials that the Deployment runs with.
@@ -19,6 +19,8 @@ pub struct Running<'a> {
     pub credentials: String,
     /// Keyed fingerprints of what these generation numbers stand for, as `<mongo>.<config>`.
     pub contents: String,
+    /// Value of `runtime.restart`; empty if the spec has none.
+    pub restart: &'a str,
     /// Largest release number used so far; stored in the annotation [`LARGEST_RELEASE`].
     pub largest_release: i64,
 }
@@ -39,14 +41,21 @@ pub fn service_account(owner: &Owner, spec: &EnvironmentSpec, effective: &Effect
     if !secrets.is_empty() {
         account["imagePullSecrets"] = json!(secrets);
     }
+    let annotations = &spec.runtime.pod.service_account_annotations;
+    if !annotations.is_empty() {
+        account["metadata"]["annotations"] = json!(annotations);
+    }
     account
 }
 
 /// Builds the Deployment of the serving pods. Its pod template is the one from the release's snapshot, with the
-/// generation numbers of the credentials added as an annotation.
+/// generation numbers of the credentials and the value of `runtime.restart` added as annotations.
 pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -> Value {
     let mut template = running.template.clone();
     template["metadata"]["annotations"][CREDENTIALS] = json!(running.credentials);
+    if !running.restart.is_empty() {
+        template["metadata"]["annotations"][RESTART] = json!(running.restart);
+    }
     let mut metadata = owner.metadata(
         &Names::of(&owner.name).deployment(),
         effective.deletion_policy,

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use crate::environment::model::observed::Observed;
 use crate::environment::snapshots;
 use crate::registry::Existence;
+use crate::release::faults;
 use crate::release::machine::Decision;
 use crate::release::record::{Record, due_for_check};
 use crate::release::status_updates::StatusUpdates;
+use crate::release::workload::PodView;
 use crate::uptime::{bake, soak};
 
 /// Adds facts about each release, whatever its phase, to the status updates of a decision: whether it serves, its
@@ -33,6 +35,7 @@ pub fn note(
         if let Some(digest) = snapshots::digest_to_store(record, &observed.seals, exists) {
             updates.edit(number, |status| status.snapshot_digest = Some(digest));
         }
+        restarts(&mut updates, number, observed);
     }
     if let Some((number, rollbackable)) = rollback_readiness(observed, now) {
         updates.edit(number, |status| {
@@ -59,6 +62,17 @@ fn count(updates: &mut StatusUpdates<'_>, record: &Record, observed: &Observed, 
         }
         if let Some(counted) = soak::counted(number, status, probes, now) {
             *status = counted;
+        }
+    });
+}
+
+/// Records the restarts of the pods of a Good release. Those of a release in flight are recorded by its steps.
+fn restarts(updates: &mut StatusUpdates<'_>, number: i64, observed: &Observed) {
+    let of_release = |p: &&PodView| p.release == Some(number) && !p.terminating;
+    let pods: Vec<&PodView> = observed.pods.iter().filter(of_release).collect();
+    updates.edit(number, |status| {
+        if status.phase == ReleasePhase::Good && !pods.is_empty() {
+            status.restarts = faults::restarts(&pods);
         }
     });
 }

@@ -14,9 +14,12 @@ pub const SEAL: &str = "crokodial.com/seal";
 pub const LARGEST_RELEASE: &str = "crokodial.com/largest-release";
 
 /// On a pod template: generation numbers of the credentials that the pods read, as `<mongo>.<config>`. A new generation
-/// replaces the pods. In the Deployment of the serving pods, nothing else is added to the template from the release's
-/// snapshot.
+/// replaces the pods. In the Deployment of the serving pods, only this and [`RESTART`] are added to the template from
+/// the release's snapshot.
 pub const CREDENTIALS: &str = "crokodial.com/credentials";
+
+/// On the pod template of the serving pods: value of `runtime.restart`, if it has one. A new value replaces the pods.
+pub const RESTART: &str = "crokodial.com/restart";
 
 /// On candidate pods that try values of `config.secretRefs`: generation number of those values.
 pub const TRIES_CONFIG: &str = "crokodial.com/tries-config";

@@ -9,7 +9,8 @@ use crokodial_crds::names::{Digest, ImageError, ImageRef};
 use crokodial_crds::{EnvironmentSpec, Reason};
 
 use crate::environment::finding::Finding;
-use crate::registry::ResolveError;
+use crate::net::NetError;
+use crate::registry::{ResolveError, UnusableResponse};
 use crate::release::gate::auto::{Pick, Picked};
 use crate::release::record::Record;
 
@@ -119,13 +120,30 @@ pub fn untested(cause: Option<&str>) -> Finding {
     Finding::unknown(Reason::Unreadable, what)
 }
 
-/// Returns the finding about an image that the registry could not resolve.
+/// Returns the finding about an image that the registry could not resolve. It tells when the registry is asked again.
 pub fn refused(error: &ResolveError) -> Finding {
+    let no_address = matches!(
+        error,
+        ResolveError::RegistryUnreachable {
+            cause: UnusableResponse::Net(NetError::Dns { .. }),
+            ..
+        }
+    );
     match error.reason() {
         // Unknown, not False: an unreachable registry says nothing about the image.
-        Reason::RegistryUnreachable => {
-            Finding::unknown(Reason::RegistryUnreachable, error.to_string())
-        }
-        reason => Finding::no(reason, error.to_string()),
+        Reason::RegistryUnreachable => Finding::unknown(
+            if no_address {
+                Reason::RegistryNotFound
+            } else {
+                Reason::RegistryUnreachable
+            },
+            format!("{error}; it is asked again within about a minute"),
+        ),
+        reason => Finding::no(
+            reason,
+            format!(
+                "{error}; it is asked again every 5 minutes, and at once after a new rollout.retry"
+            ),
+        ),
     }
 }

@@ -17,7 +17,10 @@ pub fn available(step: &Step, probes: Option<&ProbeSummary>, now: Timestamp) -> 
     let load = &step.workload;
     match step.serving {
         Some(n) if load.available > 0 => {
-            let pods = format!("{} pods are ready", load.available);
+            let pods = match load.available {
+                1 => "1 pod is ready".to_owned(),
+                many => format!("{many} pods are ready"),
+            };
             measured(&pods, probes, now).unwrap_or_else(|| {
                 Finding::yes(Reason::Serving, format!("{pods}, release {n} serves"))
             })

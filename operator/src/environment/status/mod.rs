@@ -3,28 +3,28 @@
 
 mod available;
 pub mod events;
+mod inputs;
 mod promotable;
 mod rollout;
+mod withheld;
 
 use crokodial_crds::condition::ConditionType;
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{
     CrokodialEnvironment, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind, HoldStatus,
-    MongoStatus, PlanStatus, Reason, RouteKind, TlsMode,
+    MongoStatus, Reason, RouteKind, TlsMode,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
-use super::certificate::Certificate;
+pub use self::inputs::StatusInputs;
+use self::withheld::Withheld;
 use super::decide::Step;
 use super::effective::Effective;
 use super::finding::Finding;
-use super::model::observed::Observed;
-use super::model::owner::Owner;
-use super::model::refused::RefusedWrites;
-use super::pod_secret::RolledContent;
+use super::pod_secret::{PodSecret, RolledContent};
 use super::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
@@ -32,29 +32,6 @@ use crate::release::machine::{Hold, Rollout};
 
 /// Field manager of the status.
 const MANAGER: &str = "crokodial-status";
-
-/// Inputs for computing the status.
-#[derive(Clone, Copy, Debug)]
-pub struct StatusInputs<'a> {
-    /// Environment resource, with its stored status.
-    pub environment: &'a CrokodialEnvironment,
-    /// Identity of the environment.
-    pub owner: &'a Owner,
-    /// Spec with defaults applied.
-    pub effective: &'a Effective,
-    /// Result of validation.
-    pub valid: &'a Valid,
-    /// Decisions about releases.
-    pub step: &'a Step,
-    /// Observed state of the cluster, the image registries and the site.
-    pub observed: &'a Observed,
-    /// Planned certificate of the site.
-    pub certificate: &'a Certificate,
-    /// Writes of this reconcile that the API server refused.
-    pub refused: &'a RefusedWrites,
-    /// Plan of what would be written; set only with `spec.suspend: Plan`.
-    pub plan: Option<&'a PlanStatus>,
-}
 
 /// Computes the new status of the environment.
 pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
@@ -88,7 +65,7 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
             .as_ref()
             .map(|_| promotable::status(step)),
         plan: plan.cloned(),
-        mongo: mongo(valid),
+        mongo: mongo(facts),
         certificate: certificate.status.clone(),
         next_check: step
             .decision
@@ -141,8 +118,13 @@ fn release(facts: StatusInputs<'_>) -> EnvironmentReleaseStatus {
     let serving = step
         .serving
         .and_then(|n| observed.records.iter().find(|r| r.number() == n));
+    // A release that is not made has no number yet.
+    let desired = match step.decision.create {
+        Some(_) if Withheld::of(facts).is_some() => step.last_good,
+        _ => step.desired,
+    };
     EnvironmentReleaseStatus {
-        desired: step.desired,
+        desired,
         serving: step.serving,
         last_good: step.last_good,
         image: serving.map(|r| {
@@ -179,10 +161,20 @@ fn hold(hold: &Hold) -> HoldStatus {
     }
 }
 
-fn mongo(valid: &Valid) -> MongoStatus {
+fn mongo(facts: StatusInputs<'_>) -> MongoStatus {
+    let valid = facts.valid;
     let record = &valid.check.record;
+    let generation = match Withheld::of(facts) {
+        Some(_) => PodSecret {
+            live: facts.observed.children.mongo_active(),
+            rolled: &RolledContent::of(&facts.observed.children).0,
+            key: facts.observed.isolation.key(),
+        }
+        .generation(),
+        None => valid.mongo.generation,
+    };
     MongoStatus {
-        generation: (valid.mongo.generation > 0).then_some(valid.mongo.generation),
+        generation: (generation > 0).then_some(generation),
         verified_at: record.verified.map(whole_seconds),
         candidate: valid.check.candidate.map(str::to_owned),
         server_version: record.version.clone(),
@@ -219,31 +211,44 @@ fn conditions(
         certificate,
         ..
     } = facts;
-    let route = valid
-        .conflict
-        .clone()
-        .unwrap_or_else(|| valid.route.finding.clone());
+    let withheld = Withheld::of(facts);
+    let route = valid.conflict.clone().unwrap_or_else(|| {
+        withheld.map_or_else(|| valid.route.finding.clone(), |w| w.route(facts))
+    });
+    let rolled_out = rollout::rolled_out(facts);
     let (mongo, values) = RolledContent::of(&observed.children);
     let mut concerns = vec![
         (ConditionType::ImageResolved, valid.image.clone()),
         (
             ConditionType::CredentialsValid,
-            carried(
-                valid.mongo.finding.clone(),
-                valid.mongo.generation,
-                mongo.generation,
-            ),
+            match withheld {
+                Some(withheld) => withheld.credentials(facts),
+                None => carried(
+                    valid.mongo.finding.clone(),
+                    valid.mongo.generation,
+                    mongo.generation,
+                ),
+            },
         ),
         (ConditionType::DatabaseIsolated, valid.isolated.clone()),
         (
             ConditionType::ConfigSecretsValid,
-            carried(
-                config(valid),
-                valid.config.active.generation,
-                values.generation,
-            ),
+            match withheld {
+                Some(withheld) => withheld.config(facts, &config(valid)),
+                None => carried(
+                    config(valid),
+                    valid.config.active.generation,
+                    values.generation,
+                ),
+            },
         ),
-        (ConditionType::RolledOut, rollout::rolled_out(step)),
+        (
+            ConditionType::RolledOut,
+            match withheld {
+                Some(withheld) => withheld.rolled_out(facts, rolled_out),
+                None => rolled_out,
+            },
+        ),
         (ConditionType::RouteAccepted, route),
         (ConditionType::CertificateReady, certificate.finding.clone()),
     ];
@@ -265,11 +270,16 @@ fn conditions(
             .clone()
             .map(|finding| (ConditionType::HttpsForced, finding)),
     );
-    all.push((
-        ConditionType::Available,
-        available::available(step, observed.probes.as_ref(), now),
-    ));
-    all.push((ConditionType::GitDiverged, rollout::diverged(step, now)));
+    let unreachable = withheld.and_then(|w| w.available(facts));
+    let available =
+        unreachable.unwrap_or_else(|| available::available(step, observed.probes.as_ref(), now));
+    all.push((ConditionType::Available, available));
+    let diverged = rollout::diverged(step, now);
+    let diverged = match withheld {
+        Some(withheld) => withheld.diverged(facts, diverged),
+        None => diverged,
+    };
+    all.push((ConditionType::GitDiverged, diverged));
     all.into_iter()
         .map(|(type_, finding)| finding.condition(type_, old, generation, now))
         .collect()
@@ -285,8 +295,8 @@ fn carried(mut finding: Finding, generation: i64, rolled: i64) -> Finding {
     finding
 }
 
-/// Returns the finding for condition `ConfigSecretsValid`. A missing ConfigMap, and ConfigMaps that are too large, are
-/// also reported here, because there is no separate condition for ConfigMaps.
+/// Returns the finding for condition `ConfigSecretsValid`. A missing ConfigMap, ConfigMaps that are too large, and an
+/// invalid field of `runtime.pod` are also reported here, because there is no separate condition for them.
 fn config(valid: &Valid) -> Finding {
     match &valid.wanted {
         Err(finding)
@@ -294,6 +304,7 @@ fn config(valid: &Valid) -> Finding {
         {
             finding.clone()
         }
+        Err(finding) if valid.image.is_true() => finding.clone(),
         _ => valid.config.active.finding.clone(),
     }
 }

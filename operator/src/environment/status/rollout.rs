@@ -4,12 +4,23 @@ use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{HoldKind, Reason};
 use jiff::{SignedDuration, Timestamp};
 
+use super::inputs::StatusInputs;
+use crate::environment::credential_check::CredentialState;
 use crate::environment::decide::{LostSnapshot, Step};
 use crate::environment::finding::Finding;
+use crate::environment::validate::Valid;
+use crate::release::faults::CRASH_LOOP_EXITS;
 use crate::release::machine::{Hold, Pin, Rollout};
+use crate::release::workload::{PodView, Waiting};
 
 /// Returns the finding for condition `RolledOut`.
-pub(super) fn rolled_out(step: &Step) -> Finding {
+pub(super) fn rolled_out(facts: StatusInputs<'_>) -> Finding {
+    let StatusInputs {
+        step,
+        valid,
+        observed,
+        ..
+    } = facts;
     let load = &step.workload;
     let at_zero = step.replicas == 0 && load.desired == 0;
     // A release that is on its way may be the way out.
@@ -36,20 +47,15 @@ pub(super) fn rolled_out(step: &Step) -> Finding {
             Finding::no(Reason::Progressing, format!("release {n}: {seen}"))
         }
         Rollout::Pinned(pin) => pinned(pin, step),
-        Rollout::Progressing(n) => {
-            let what = format!(
-                "release {n} is rolling out: {} of {} pods are new",
-                load.updated, load.desired
-            );
-            Finding::no(Reason::Progressing, what)
-        }
+        Rollout::Progressing(n) => Finding::no(Reason::Progressing, progress(*n, step)),
         // Without a pod, no release can prove itself: what waits for `replicas` is what the spec asks for.
         Rollout::Blocked(n, _) if at_zero && load.release == Some(*n) => {
             let what = format!("runtime.replicas is 0, so no pod can prove release {n}");
             Finding::no(Reason::ScaledToZero, what)
         }
         Rollout::Blocked(n, cause) => {
-            Finding::unknown(Reason::Blocked, format!("release {n} waits: {cause}"))
+            let reason = cause_of_block(cause, valid);
+            Finding::unknown(reason, format!("release {n} waits: {cause}"))
         }
         Rollout::Baking(n, until) => {
             let until = whole_seconds(*until).0;
@@ -58,13 +64,13 @@ pub(super) fn rolled_out(step: &Step) -> Finding {
                 format!("release {n} runs everywhere and is watched until {until}"),
             )
         }
-        Rollout::Complete(n) => complete(*n, step),
+        Rollout::Complete(n) => complete(*n, step, &observed.pods),
         Rollout::Held(hold) => held(hold),
     }
 }
 
 /// Returns the finding while a good release is in the Deployment and no other release is on its way.
-fn complete(release: i64, step: &Step) -> Finding {
+fn complete(release: i64, step: &Step, pods: &[PodView]) -> Finding {
     let load = &step.workload;
     if step.replicas == 0 && load.desired == 0 {
         return Finding::no(Reason::ScaledToZero, "runtime.replicas is 0");
@@ -73,19 +79,7 @@ fn complete(release: i64, step: &Step) -> Finding {
         let what = format!("release {release} is good and runs everywhere");
         return Finding::yes(Reason::Succeeded, what);
     }
-    if step.values_not_ready() {
-        let what = format!(
-            "pods of release {release} with the newest connection string and secret values do not become ready within \
-             rollout.progressDeadline: {} of {} pods have them, {} are available with these or the earlier ones",
-            load.updated, step.replicas, load.available
-        );
-        return Finding::no(Reason::ValuesNotReady, what);
-    }
-    let what = format!(
-        "release {release} is good; {} of {} pods are available",
-        load.available, step.replicas
-    );
-    Finding::no(Reason::Progressing, what)
+    incomplete(release, step, pods)
 }
 
 fn lost(lost: &LostSnapshot) -> Finding {
@@ -106,6 +100,99 @@ fn lost(lost: &LostSnapshot) -> Finding {
             format!("ConfigMap {name}, the snapshot of release {release}, is gone"),
         ),
     }
+}
+
+/// Describes the progress of a release that is being rolled out.
+fn progress(number: i64, step: &Step) -> String {
+    let load = &step.workload;
+    let created = step.decision.create.as_ref().map(|spec| spec.number);
+    if created == Some(number) {
+        format!("release {number} is being recorded; no pod of it exists yet")
+    } else if load.release == Some(number) {
+        format!(
+            "release {number} is rolling out; pods that run it: {} of {}",
+            load.updated, load.desired
+        )
+    } else {
+        format!("release {number} is rolling out; no pod of it exists yet")
+    }
+}
+
+/// Returns the reason of a release that waits for `cause`: that of the condition from which the cause comes, so that
+/// both name the same next step, or otherwise `Blocked`.
+fn cause_of_block(cause: &str, valid: &Valid) -> Reason {
+    if let CredentialState::Bad(reason, seen) = &valid.credentials
+        && cause.contains(seen.as_str())
+    {
+        return *reason;
+    }
+    let findings = [&valid.mongo.finding, &valid.config.active.finding];
+    let found = findings
+        .into_iter()
+        .find(|f| f.is_false() && cause.contains(f.seen.as_str()));
+    found.map_or(Reason::Blocked, |finding| finding.reason)
+}
+
+/// Returns the finding about a Good release that does not run on all pods.
+fn incomplete(number: i64, step: &Step, pods: &[PodView]) -> Finding {
+    let load = &step.workload;
+    let count = if load.available > step.replicas {
+        format!("pods: {}, wanted: {}", load.replicas, step.replicas)
+    } else {
+        format!("available pods: {} of {}", load.available, step.replicas)
+    };
+    let obstacle = load.obstacle.clone().map(|o| (Reason::Blocked, o));
+    match obstacle.or_else(|| trouble(number, pods)) {
+        Some((Reason::Blocked, cause)) => Finding::unknown(
+            Reason::Blocked,
+            format!("release {number} is good, but {cause}; {count}"),
+        ),
+        cause if step.values_not_ready() => {
+            let cause = cause.map_or_else(String::new, |(_, cause)| format!(" ({cause})"));
+            let what = format!(
+                "pods of release {number} with the newest connection string and secret values do not become ready within \
+                 rollout.progressDeadline{cause}: {} of {} pods have them, {} are available with these or the earlier ones",
+                load.updated, step.replicas, load.available
+            );
+            Finding::no(Reason::ValuesNotReady, what)
+        }
+        Some((reason, cause)) => Finding::no(
+            reason,
+            format!("release {number} is good, but {cause}; {count}"),
+        ),
+        None => Finding::no(
+            Reason::Progressing,
+            format!("release {number} is good; {count}"),
+        ),
+    }
+}
+
+/// Returns why a pod of the release is not ready, with the reason; `None` if every pod is ready or just needs time.
+fn trouble(number: i64, pods: &[PodView]) -> Option<(Reason, String)> {
+    let unready = |p: &&PodView| p.release == Some(number) && !p.terminating && !p.ready;
+    pods.iter().filter(unready).find_map(|pod| {
+        let name = &pod.name;
+        match pod.waiting {
+            _ if pod.exits >= CRASH_LOOP_EXITS => Some((Reason::CrashLoop, pod.exit_summary())),
+            _ if pod.unschedulable => Some((Reason::Blocked, format!("no node for pod {name}"))),
+            _ if pod.node_lost => Some((
+                Reason::Blocked,
+                format!("the node of pod {name} does not answer"),
+            )),
+            Some(Waiting::Image) => {
+                Some((Reason::Blocked, format!("pod {name} cannot pull the image")))
+            }
+            Some(Waiting::Platform) => Some((
+                Reason::Blocked,
+                format!("the image has no variant for the platform of the node of pod {name}"),
+            )),
+            Some(Waiting::Config) => Some((
+                Reason::Blocked,
+                format!("the kubelet cannot build the container of pod {name}"),
+            )),
+            Some(Waiting::Other) | None => None,
+        }
+    })
 }
 
 fn held(hold: &Hold) -> Finding {

@@ -154,6 +154,7 @@ fn the_workloads_own_objects() {
         replicas: 4,
         credentials: "1.2".to_owned(),
         contents: "a.b".to_owned(),
+        restart: "",
         largest_release: 9,
     };
     let deployment = workload::deployment(&owner(), &effective, &running);
@@ -272,4 +273,36 @@ proptest::proptest! {
         let written = built["spec"]["containers"][0]["env"][0]["value"].as_str().unwrap();
         proptest::prop_assert_eq!(expanded_by_the_kubelet(written), value);
     }
+}
+
+#[test]
+fn pods_are_placed_and_restarted_as_the_spec_says() {
+    let placed = json!({"runtime": {"pod": {
+        "nodeSelector": {"pool": "web"},
+        "tolerations": [{"key": "pool", "operator": "Exists"}],
+        "affinity": {"podAntiAffinity": {}},
+        "topologySpreadConstraints": [{"topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "maxSkew": 1}],
+        "priorityClassName": "high",
+        "labels": {"team": "sales", "crokodial.com/release": "9"},
+        "annotations": {"example.com/a": "b"},
+    }}});
+    let template = template(placed);
+    let spec = &template["spec"];
+    assert_eq!(spec["nodeSelector"], json!({"pool": "web"}));
+    assert_eq!(
+        spec["tolerations"],
+        json!([{"key": "pool", "operator": "Exists"}])
+    );
+    assert_eq!(spec["affinity"], json!({"podAntiAffinity": {}}));
+    assert_eq!(spec["priorityClassName"], "high");
+    let spread = &spec["topologySpreadConstraints"];
+    assert_eq!(spread[0]["topologyKey"], "zone");
+    let counted = &spread[0]["labelSelector"]["matchLabels"];
+    assert_eq!(*counted, json!(owner().selector()));
+    assert_eq!(template["metadata"]["labels"]["team"], "sales");
+    assert_eq!(template["metadata"]["labels"]["crokodial.com/release"], "7");
+    assert_eq!(
+        template["metadata"]["annotations"],
+        json!({"example.com/a": "b"})
+    );
 }

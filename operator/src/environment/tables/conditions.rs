@@ -23,19 +23,19 @@ fn image_resolved() {
             ),
             (
                 "image: NotFound",
-                "False ImageNotFound: the registry has no registry.test/app:1",
+                "False ImageNotFound: the registry has no registry.test/app:1; it is asked again every 5 minutes, and at once after a new rollout.retry",
             ),
             (
                 "image: Unauthorized",
-                "False RegistryUnauthorized: registry.test does not show the image: it wants credentials, and no Secret in spec.imagePullSecrets has any for it",
+                "False RegistryUnauthorized: registry.test does not show the image: it wants credentials, and no Secret in spec.imagePullSecrets has any for it; it is asked again every 5 minutes, and at once after a new rollout.retry",
             ),
             (
                 "image: {Unreachable: 503}",
-                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503",
+                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about a minute",
             ),
             (
                 "image: {Stale: ['1', 503]}",
-                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503",
+                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about a minute",
             ),
             (
                 "image: Invalid",
@@ -208,6 +208,10 @@ fn config_secrets_valid() {
                 "spec: {config: {configMapRefs: [{name: app}]}}, configMaps: {app: {A: b}}",
                 "True Succeeded: the spec refers to no secrets",
             ),
+            (
+                "releases: null, deployment: null, pods: [], spec: {runtime: {pod: {affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: 7}}}}}",
+                "False InvalidSpec: spec.runtime.pod.affinity is not a pod's affinity of Kubernetes",
+            ),
             // Other problems of the wanted release are reported by their own conditions.
             (
                 "image: NotFound",
@@ -266,7 +270,7 @@ fn route_accepted() {
             ),
             (
                 "class: missing nginx",
-                "False ControllerMissing: there is no IngressClass nginx",
+                "False IngressClassNotFound: there is no IngressClass nginx",
             ),
             (
                 "class: traefik.io/ingress-controller",

@@ -61,7 +61,7 @@ fn ready_is_about_what_the_spec_asks_for() {
             ),
             (
                 "deployment: {available: 0, total: 1}, pods: ['1']",
-                &waits("Progressing: release 1 is good; 0 of 1 pods are available"),
+                &waits("Progressing: release 1 is good; available pods: 0 of 1"),
             ),
             (
                 "secrets: null",
@@ -87,11 +87,15 @@ fn ready_is_about_what_the_spec_asks_for() {
             ),
             (
                 "image: NotFound",
-                &needs("ImageNotFound: the registry has no registry.test/app:1"),
+                &needs(
+                    "ImageNotFound: the registry has no registry.test/app:1; it is asked again every 5 minutes, and at once after a new rollout.retry",
+                ),
             ),
             (
                 "image: {Unreachable: 503}",
-                &waits("RegistryUnreachable: registry.test gave no usable answer: status 503"),
+                &waits(
+                    "RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about a minute",
+                ),
             ),
             (
                 "ingress: {address: null}",
@@ -122,7 +126,7 @@ fn ready_is_about_what_the_spec_asks_for() {
             ("probes: {verdict: failing}", &ready),
             (
                 new,
-                &waits("Progressing: release 2 is rolling out: 1 of 1 pods are new"),
+                &waits("Progressing: release 2 is being recorded; no pod of it exists yet"),
             ),
             (
                 &baking,

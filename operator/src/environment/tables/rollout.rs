@@ -18,11 +18,11 @@ fn rolled_out() {
             ),
             (
                 "releases: null, deployment: null, pods: []",
-                "False Progressing: release 1 is rolling out: 0 of 0 pods are new",
+                "False Progressing: release 1 is being recorded; no pod of it exists yet",
             ),
             (
                 "spec: {runtime: {replicas: 2}}, deployment: {desired: 2, available: 1, updated: 2, total: 2}",
-                "False Progressing: release 1 is good; 1 of 2 pods are available",
+                "False Progressing: release 1 is good; available pods: 1 of 2",
             ),
             (
                 "spec: {runtime: {replicas: 0}}, deployment: {desired: 0}, pods: []",
@@ -31,11 +31,11 @@ fn rolled_out() {
             // Somebody scaled the Deployment, or deleted it.
             (
                 "deployment: {desired: 0}, pods: []",
-                "False Progressing: release 1 is good; 0 of 1 pods are available",
+                "False Progressing: release 1 is good; available pods: 0 of 1",
             ),
             (
                 "deployment: null, pods: []",
-                "False Progressing: release 1 is good; 0 of 1 pods are available",
+                "False Progressing: release 1 is good; available pods: 0 of 1",
             ),
             // New credentials roll, the release does not.
             (
@@ -50,9 +50,30 @@ fn rolled_out() {
                 "lost: [1], deployment: null, pods: []",
                 "False SnapshotLost: ConfigMap shop-r1, the snapshot of release 1, is gone",
             ),
+            // Pods of a Good release that do not come back are named, with the reason that says who must act.
+            (
+                "deployment: {available: 0}, pods: [1 unready exits=3]",
+                "False CrashLoop: release 1 is good, but pod shop-1 exited 3 times, last with exit code 1; available pods: 0 of 1",
+            ),
+            (
+                "deployment: {available: 0}, pods: [1 unschedulable]",
+                "Unknown Blocked: release 1 is good, but no node for pod shop-1; available pods: 0 of 1",
+            ),
+            (
+                "spec: {runtime: {replicas: 2}}, deployment: {desired: 2, available: 3, updated: 3, total: 3}",
+                "False Progressing: release 1 is good; pods: 3, wanted: 2",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2', runtime: {replicas: 0}}, releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 0, updated: 0, total: 0, available: 0}, pods: []",
+                "False ScaledToZero: runtime.replicas is 0, so no pod can prove release 2",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rolling, started: -10}}",
+                "False Progressing: release 2 is rolling out; no pod of it exists yet",
+            ),
             (
                 "spec: {image: 'registry.test/app:2'}",
-                "False Progressing: release 2 is rolling out: 1 of 1 pods are new",
+                "False Progressing: release 2 is being recorded; no pod of it exists yet",
             ),
             (
                 "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Candidate, started: -10}}, candidates: ['2']",
@@ -60,7 +81,7 @@ fn rolled_out() {
             ),
             (
                 "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 2, updated: 1, total: 3, available: 2}, pods: ['1', '1', 2 unready since=-9]",
-                "False Progressing: release 2 is rolling out: 1 of 2 pods are new",
+                "False Progressing: release 2 is rolling out; pods that run it: 1 of 2",
             ),
             (
                 "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 2, updated: 1, total: 3, available: 2}, pods: ['1', '1', 2 unschedulable]",
@@ -105,7 +126,7 @@ fn rolled_out() {
             // What the first pod still needs: both missing copies are named.
             (
                 "releases: {1: {phase: Pending}}, mongo: null, config: null, secrets: null",
-                "Unknown Blocked: release 1 waits: there is no secret mongo in this namespace",
+                "Unknown SecretNotFound: release 1 waits: there is no secret mongo in this namespace",
             ),
             (
                 "releases: {1: {phase: Pending}}, mongo: null",
@@ -113,7 +134,7 @@ fn rolled_out() {
             ),
             (
                 "releases: {1: {phase: Pending}}, spec: {config: {secretRefs: [{name: app}]}}, mongo: null, config: null",
-                "Unknown Blocked: release 1 waits: the URI in secret mongo is being proven for database shop; there is no secret app in this namespace",
+                "Unknown SecretNotFound: release 1 waits: the URI in secret mongo is being proven for database shop; there is no secret app in this namespace",
             ),
             (
                 "spec: {stage: prod, image: 'registry.test/app:2', promotion: {from: {name: staging}}}, releases: {2: {v: '2', phase: Pending}}",
@@ -182,12 +203,77 @@ fn promotable() {
     );
 }
 
+/// While nothing is written, a condition describes what exists, and not what was planned.
+#[test]
+fn suspended() {
+    let second = "spec: {suspend: Plan, image: 'registry.test/app:2', domain: new.test}";
+    let uri = "secrets: {mongo: {data: {MONGODB_URI: 'mongodb://app:new@db.test/shop'}}}";
+    for (type_, given, wanted) in [
+        (
+            T::RolledOut,
+            second,
+            "False Suspended: the release that the spec asks for is not made while spec.suspend is set",
+        ),
+        (
+            T::GitDiverged,
+            second,
+            "True Suspended: the spec asks for another release than the one that runs, and nothing is changed while spec.suspend is set",
+        ),
+        (
+            T::RouteAccepted,
+            second,
+            "False Suspended: there is no Ingress for new.test, and none is written while spec.suspend is set",
+        ),
+        (
+            T::CredentialsValid,
+            &format!("spec: {{suspend: All}}, {uri}"),
+            "Unknown Suspended: the connection string is not checked while spec.suspend is set",
+        ),
+        (
+            T::CredentialsValid,
+            &format!("foreign: [Service], {uri}"),
+            "Unknown NameConflict: the connection string is not checked while a name that it needs is taken",
+        ),
+        (
+            T::CredentialsValid,
+            &format!(
+                "spec: {{suspend: All}}, {uri}, attempts: [{{n: 1, password: new, state: Proven}}]"
+            ),
+            "Unknown Suspended: the new connection string passed its check, and is not given to pods while spec.suspend is set",
+        ),
+        (
+            T::ConfigSecretsValid,
+            "spec: {suspend: All, config: {secretRefs: [{name: app}]}}, secrets: {app: {data: {A: new}}}",
+            "Unknown Suspended: the newest values of config.secretRefs are not tested while spec.suspend is set",
+        ),
+        (
+            T::RolledOut,
+            "spec: {suspend: All, image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rolling, started: -10}}",
+            "Unknown Suspended: release 2 is under way, and is left as it is while spec.suspend is set",
+        ),
+        (
+            T::Available,
+            "spec: {suspend: All}",
+            "False Down: pods are ready, but no request reaches them: their Service does not exist, and none is written while spec.suspend is set",
+        ),
+        (
+            T::RolledOut,
+            "spec: {suspend: All}",
+            "True Succeeded: release 1 is good and runs everywhere",
+        ),
+    ] {
+        assert_eq!(serving(given).condition(type_), wanted, "{given}");
+    }
+    let status = serving(second).status();
+    assert_eq!(status.release.desired, Some(1), "release 2 has no record");
+}
+
 #[test]
 fn available() {
     check(
         T::Available,
         &[
-            ("", "True Serving: 1 pods are ready, release 1 serves"),
+            ("", "True Serving: 1 pod is ready, release 1 serves"),
             (
                 "deployment: {available: 0}, pods: [1 unready]",
                 "False Down: no pod is ready",
@@ -216,23 +302,23 @@ fn available() {
             ),
             (
                 "probes: {verdict: answering}",
-                "True Serving: 1 pods are ready, release 1 serves",
+                "True Serving: 1 pod is ready, release 1 serves",
             ),
             (
                 "probes: {verdict: starting}",
-                "True Serving: 1 pods are ready, release 1 serves",
+                "True Serving: 1 pod is ready, release 1 serves",
             ),
             (
                 "probes: {verdict: failing, since: -9}",
-                "False Down: 1 pods are ready, but the site does not answer within 2 s since 2025-12-31T23:59:51Z when asked through its Service",
+                "False Down: 1 pod is ready, but the site does not answer within 2 s since 2025-12-31T23:59:51Z when asked through its Service",
             ),
             (
                 "probes: {verdict: unmeasured, began: -14}",
-                "True Serving: 1 pods are ready, release 1 serves",
+                "True Serving: 1 pod is ready, release 1 serves",
             ),
             (
                 "probes: {verdict: unmeasured, began: -15}",
-                "Unknown Unknown: 1 pods are ready, but the site could not be asked: the operator does not reach the API server either",
+                "Unknown Unknown: 1 pod is ready, but the site could not be asked: the operator does not reach the API server either",
             ),
         ],
     );

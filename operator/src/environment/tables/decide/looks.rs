@@ -46,6 +46,14 @@ fn the_release_that_answers_is_the_one_everywhere_or_the_newest_that_is_ready_an
 }
 
 #[test]
+fn restarts_of_a_good_release_are_recorded() {
+    let case = serving("deployment: {available: 0}, pods: [1 unready exits=4]");
+    let updates = &case.step.decision.updates;
+    let (_, status) = updates.iter().find(|(n, _)| *n == 1).unwrap();
+    assert_eq!(status.restarts, 3);
+}
+
+#[test]
 fn readiness_for_a_return_is_looked_at_once_a_day() {
     let of = |given: &str| {
         let case = serving(given);
