@@ -2,6 +2,7 @@
 //! once.
 
 mod available;
+mod contents;
 pub mod events;
 mod inputs;
 mod promotable;
@@ -12,7 +13,7 @@ use crokodial_crds::condition::ConditionType;
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{
     CrokodialEnvironment, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind, HoldStatus,
-    MongoStatus, Reason, RouteKind, TlsMode,
+    Reason, RouteKind, TlsMode,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -24,8 +25,6 @@ use self::withheld::Withheld;
 use super::decide::Step;
 use super::effective::Effective;
 use super::finding::Finding;
-use super::pod_secret::{PodSecret, RolledContent};
-use super::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
 use crate::release::machine::{Hold, Rollout};
@@ -65,7 +64,7 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
             .as_ref()
             .map(|_| promotable::status(step)),
         plan: plan.cloned(),
-        mongo: mongo(facts),
+        mongo: contents::mongo(facts),
         certificate: certificate.status.clone(),
         next_check: step
             .decision
@@ -161,32 +160,6 @@ fn hold(hold: &Hold) -> HoldStatus {
     }
 }
 
-fn mongo(facts: StatusInputs<'_>) -> MongoStatus {
-    let valid = facts.valid;
-    let record = &valid.check.record;
-    let generation = match Withheld::of(facts) {
-        Some(_) => PodSecret {
-            live: facts.observed.children.mongo_active(),
-            rolled: &RolledContent::of(&facts.observed.children).0,
-            key: facts.observed.isolation.key(),
-        }
-        .generation(),
-        None => valid.mongo.generation,
-    };
-    MongoStatus {
-        generation: (generation > 0).then_some(generation),
-        verified_at: record.verified.map(whole_seconds),
-        candidate: valid.check.candidate.map(str::to_owned),
-        server_version: record.version.clone(),
-        reason: valid
-            .mongo
-            .finding
-            .is_false()
-            .then(|| valid.mongo.finding.reason.as_str().to_owned()),
-        database: valid.mongo.database.clone(),
-    }
-}
-
 /// Replaces the findings of conditions that refused writes belong to.
 fn report_refused(facts: StatusInputs<'_>, concerns: &mut [(ConditionType, Finding)]) {
     for (type_, finding) in concerns {
@@ -216,39 +189,19 @@ fn conditions(
         withheld.map_or_else(|| valid.route.finding.clone(), |w| w.route(facts))
     });
     let rolled_out = rollout::rolled_out(facts);
-    let (mongo, values) = RolledContent::of(&observed.children);
+    let rolled_out = match withheld {
+        Some(withheld) => withheld.rolled_out(facts, rolled_out),
+        None => rolled_out,
+    };
     let mut concerns = vec![
         (ConditionType::ImageResolved, valid.image.clone()),
         (
             ConditionType::CredentialsValid,
-            match withheld {
-                Some(withheld) => withheld.credentials(facts),
-                None => carried(
-                    valid.mongo.finding.clone(),
-                    valid.mongo.generation,
-                    mongo.generation,
-                ),
-            },
+            contents::credentials(facts),
         ),
         (ConditionType::DatabaseIsolated, valid.isolated.clone()),
-        (
-            ConditionType::ConfigSecretsValid,
-            match withheld {
-                Some(withheld) => withheld.config(facts, &config(valid)),
-                None => carried(
-                    config(valid),
-                    valid.config.active.generation,
-                    values.generation,
-                ),
-            },
-        ),
-        (
-            ConditionType::RolledOut,
-            match withheld {
-                Some(withheld) => withheld.rolled_out(facts, rolled_out),
-                None => rolled_out,
-            },
-        ),
+        (ConditionType::ConfigSecretsValid, contents::config(facts)),
+        (ConditionType::RolledOut, rolled_out),
         (ConditionType::RouteAccepted, route),
         (ConditionType::CertificateReady, certificate.finding.clone()),
     ];
@@ -283,30 +236,6 @@ fn conditions(
     all.into_iter()
         .map(|(type_, finding)| finding.condition(type_, old, generation, now))
         .collect()
-}
-
-/// Adds to a positive finding about a Secret that pods read that no pod has this generation of it yet. `rolled` is the
-/// generation number in the pod template of the Deployment; 0 if there is none.
-fn carried(mut finding: Finding, generation: i64, rolled: i64) -> Finding {
-    if finding.is_true() && rolled > 0 && generation != rolled {
-        let seen = finding.seen.replace(" are in use", " passed");
-        finding.seen = format!("{seen}, and is not in use yet: the pods read an earlier version");
-    }
-    finding
-}
-
-/// Returns the finding for condition `ConfigSecretsValid`. A missing ConfigMap, ConfigMaps that are too large, and an
-/// invalid field of `runtime.pod` are also reported here, because there is no separate condition for them.
-fn config(valid: &Valid) -> Finding {
-    match &valid.wanted {
-        Err(finding)
-            if [Reason::ConfigMapNotFound, Reason::ConfigTooLarge].contains(&finding.reason) =>
-        {
-            finding.clone()
-        }
-        Err(finding) if valid.image.is_true() => finding.clone(),
-        _ => valid.config.active.finding.clone(),
-    }
 }
 
 /// Returns the finding for condition `Ready`: True if the release that the spec asks for is Good and serves, and every
