@@ -1,44 +1,36 @@
 //! Removes values from the texts of decoding errors, because a value of `config.env` may be secret although it should
 //! not stand there.
 
-/// Replaces the quoted values in the text of a decoding error by `…`. Names of fields stay.
+/// Beginnings of the errors that name only fields.
+const OF_FIELDS: &[&str] = &["missing field ", "unknown field ", "duplicate field "];
+
+/// Beginnings of the errors that quote a value, if at all, before the text that says what was expected.
+const OF_VALUES: &[&str] = &[
+    "invalid type: ",
+    "invalid value: ",
+    "invalid length ",
+    "unknown variant ",
+];
+
+/// Replaces the value in the text of a decoding error by `…`. Names of fields and what was expected remain. A text of
+/// another form is replaced as a whole.
 pub fn without_values(error: &str) -> String {
-    let mut result = String::with_capacity(error.len());
-    let mut rest = error;
-    while let Some(start) = rest.find(['"', '`']) {
-        let (before, quoted) = rest.split_at(start);
-        result.push_str(before);
-        let quote = if quoted.starts_with('"') { '"' } else { '`' };
-        let inner = quoted.get(1..).unwrap_or_default();
-        // A value may contain quotes, so it ends at the last one before what was expected instead, or before the
-        // position.
-        let end = [", expected ", " at line "]
-            .iter()
-            .filter_map(|next| inner.find(next))
-            .min()
-            .unwrap_or(inner.len());
-        let is_name = before.ends_with("field ") || before.ends_with("expected one of ");
-        let closing = if is_name {
-            inner.find(quote)
-        } else {
-            inner.get(..end).and_then(|part| part.rfind(quote))
-        };
-        let Some(closing) = closing else {
-            result.push('…');
-            return result;
-        };
-        let (value, after) = inner.split_at(closing);
-        result.push(quote);
-        result.push_str(if is_name { value } else { "…" });
-        result.push(quote);
-        rest = after.get(1..).unwrap_or_default();
-        // What follows is the operator's own text: the expected type and the position.
-        if !is_name || rest.starts_with(", expected ") {
-            break;
-        }
+    let begins = |with: &[&str]| with.iter().any(|beginning| error.starts_with(beginning));
+    if begins(OF_FIELDS) {
+        return error.to_owned();
     }
-    result.push_str(rest);
-    result
+    if !begins(OF_VALUES) {
+        return "its value cannot be used".to_owned();
+    }
+    // A value may contain anything, so it ends at the last place where the expected text can begin.
+    let (seen, expected) = match error.rfind(", expected ") {
+        Some(end) => error.split_at(end),
+        None => (error, ""),
+    };
+    match seen.find(['"', '`']) {
+        Some(start) => format!("{}…{expected}", seen.get(..start).unwrap_or_default()),
+        None => error.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -54,26 +46,39 @@ mod tests {
                 "unknown field `imge`, expected one of `image`, `domain`",
             ),
             (
-                "invalid type: string \"hunter2\", expected i32 at line 1 column 9",
-                "invalid type: string \"…\", expected i32 at line 1 column 9",
+                "invalid type: string \"hunter2\", expected i32",
+                "invalid type: string …, expected i32",
             ),
             (
                 "invalid value: string \"hun\"ter2\", expected a duration",
-                "invalid value: string \"…\", expected a duration",
+                "invalid value: string …, expected a duration",
+            ),
+            (
+                "invalid type: string \"a\" at line hunter2\", expected i32",
+                "invalid type: string …, expected i32",
+            ),
+            (
+                "invalid type: string \"a\", expected hunter2\", expected i32",
+                "invalid type: string …, expected i32",
             ),
             (
                 "unknown variant `hunter2`, expected one of `None`, `Plan`",
-                "unknown variant `…`, expected one of `None`, `Plan`",
+                "unknown variant …, expected one of `None`, `Plan`",
             ),
             (
                 "invalid type: integer `42`, expected a string",
-                "invalid type: integer `…`, expected a string",
+                "invalid type: integer …, expected a string",
             ),
-            ("an open \"hunter2", "an open …"),
+            (
+                "invalid type: null, expected a string",
+                "invalid type: null, expected a string",
+            ),
+            ("unknown variant `hunter2`", "unknown variant …"),
+            ("hunter2 is no quantity", "its value cannot be used"),
         ] {
-            let told = without_values(text);
-            assert_eq!(told, wanted);
-            assert!(!told.contains("ter2"), "{told}");
+            let redacted = without_values(text);
+            assert_eq!(redacted, wanted);
+            assert!(!redacted.contains("ter2"), "{redacted}");
         }
     }
 }

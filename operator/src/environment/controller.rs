@@ -12,10 +12,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
-use super::watches::{self, Guarded, Watched};
+use super::guarded::Guarded;
+use super::watches::{self, Watched};
 use crate::context::Context;
 use crate::metrics::{FailureClass, Reconciled};
-use crate::redact::without_values;
 
 /// Delay before the next reconcile after one that panicked, which it will probably do again.
 const PANIC_RETRY: Duration = Duration::from_secs(60);
@@ -73,10 +73,10 @@ async fn look(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error>
         .start_reconcile(Reconciled::CrokodialEnvironment);
     if let Err(invalid) = &guarded.0 {
         ctx.metrics.undecodable(Reconciled::CrokodialEnvironment);
-        let error = without_values(&invalid.error.to_string());
-        tracing::error!(%error, "the resource cannot be decoded");
+        let fault = &invalid.fault;
+        tracing::error!(%fault, "the resource cannot be decoded");
         let note = format!(
-            "the resource cannot be read and is left alone: {error}. Next (user): correct it."
+            "the resource cannot be read and is left alone: {fault}. Next (user): correct it."
         );
         ctx.event(&*guarded, EventType::Warning, "Undecodable", &note)
             .await;

@@ -16,6 +16,7 @@ pub mod edge_findings;
 pub mod effective;
 pub mod error;
 pub mod finding;
+pub mod guarded;
 pub mod hosts;
 pub mod isolation;
 mod known_environments;
@@ -64,6 +65,9 @@ use self::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
 use crate::metrics::{FailureClass, Reconciled};
+
+/// Interval at which an environment is reconciled if nothing triggers it earlier. Jitter is added to it.
+pub const RESYNC_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Delay before the next reconcile while the digest of the image is not known, because the registry has not answered
 /// yet.

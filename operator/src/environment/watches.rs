@@ -13,12 +13,13 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
 use kube::runtime::{Controller, WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+use super::guarded::Guarded;
 use super::known_environments::KnownEnvironments;
 use super::model::children::ChildKind;
 use super::watch_backoff::{NoBackoff, WatchBackoff};
@@ -31,10 +32,6 @@ const WATCH_TIMEOUT: u32 = 40;
 
 /// Number of objects that a watch requests at once at its start. The metadata of one object can have some 300 kB.
 const WATCH_PAGE: u32 = 50;
-
-/// Environment as the watch returns it. An object that cannot be decoded becomes an error value, so it does not stop
-/// the watch of the other environments.
-pub(super) type Guarded = DeserializeGuard<CrokodialEnvironment>;
 
 /// Namespace to watch, and the client for its watches.
 #[derive(Clone)]
