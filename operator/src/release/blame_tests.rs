@@ -4,6 +4,7 @@ use super::fixture::{
     BAKING, GOOD, REJECTED, ROLLING, World, at, crashed, phase_of, pod, record, write,
 };
 use super::*;
+use crate::release::build_fault::BuildFault;
 use crate::release::workload::{PodView, Waiting};
 
 const ROLLED_BACK: ReleasePhase = ReleasePhase::RolledBack;
@@ -165,7 +166,7 @@ fn a_container_that_cannot_be_built_counts_once_it_lasts_and_our_copies_are_ther
     let unbuilt = PodView {
         ready: false,
         running: false,
-        waiting: Some(Waiting::Config),
+        waiting: Some(Waiting::Config(BuildFault::Other)),
         ..pod(2)
     };
     let mut world = World::new(vec![record(1, "a", GOOD), record(2, "b", ROLLING)], "b")

@@ -242,12 +242,20 @@ pub fn image_missing(message: String) -> RolloutFault {
 }
 
 fn config(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
-    let pod = evidence
-        .pods
-        .iter()
-        .find(|p| p.waiting == Some(Waiting::Config))?;
-    let message = format!("the kubelet cannot build the container of pod {}", pod.name);
+    let message = evidence.pods.iter().find_map(|p| unbuilt(p))?;
     Some(unbuildable(message, evidence.copies_present))
+}
+
+/// Returns that the kubelet cannot build the pod's container, with the cause, as a sentence without a trailing period;
+/// `None` if that is not the case.
+pub fn unbuilt(pod: &PodView) -> Option<String> {
+    match pod.waiting {
+        Some(Waiting::Config(fault)) => Some(format!(
+            "the kubelet cannot build the container of pod {}{fault}",
+            pod.name
+        )),
+        _ => None,
+    }
 }
 
 /// Returns the fault of a container that the kubelet cannot build. While an object that the operator makes for the pods

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crokodial_crds::names;
 
+use super::build_fault::BuildFault;
 use super::pod_refusal;
 use crate::scrub::Scrubber;
 
@@ -97,8 +98,8 @@ pub enum Waiting {
     Image,
     /// The image has no variant for the platform of the node.
     Platform,
-    /// The kubelet cannot create the container from its spec (`CreateContainerConfigError`).
-    Config,
+    /// The kubelet cannot create the container from its spec (`CreateContainerConfigError`), with the cause.
+    Config(BuildFault),
     /// Any other reason, such as `ContainerCreating` or `CrashLoopBackOff`.
     Other,
 }
@@ -361,7 +362,7 @@ fn waiting(reason: &str, message: &str) -> Waiting {
         }
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull"
         | "ImageInspectError" => Waiting::Image,
-        "CreateContainerConfigError" => Waiting::Config,
+        "CreateContainerConfigError" => Waiting::Config(BuildFault::of(message)),
         _ => Waiting::Other,
     }
 }

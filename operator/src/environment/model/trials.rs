@@ -12,6 +12,7 @@ use kube::ResourceExt;
 
 use super::annotations::TRIES_CONFIG;
 use super::objects::component_of;
+use crate::release::faults;
 use crate::release::machine::{ImageCheck, SmokeVerdict, Trial};
 use crate::release::workload::{Exit, PodView, Waiting, has_ended};
 use crate::scrub::Scrubber;
@@ -219,13 +220,9 @@ fn job_state(job: &Job, pods: &[&Pod], scrub: &Scrubber) -> ReleaseJobState {
             "pod {} cannot pull the image: it has no variant for the platform of the node",
             view.name
         )),
-        Some(view) if view.waiting == Some(Waiting::Config) => {
-            ReleaseJobState::Unbuildable(format!(
-                "the kubelet cannot build the container of pod {}",
-                view.name
-            ))
-        }
-        _ => ReleaseJobState::Running,
+        view => view
+            .and_then(|view| faults::unbuilt(&view))
+            .map_or(ReleaseJobState::Running, ReleaseJobState::Unbuildable),
     }
 }
 

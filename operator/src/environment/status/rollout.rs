@@ -9,7 +9,7 @@ use crate::environment::credential_check::CredentialState;
 use crate::environment::decide::{LostSnapshot, Step};
 use crate::environment::finding::Finding;
 use crate::environment::validate::Valid;
-use crate::release::faults::CRASH_LOOP_EXITS;
+use crate::release::faults::{self, CRASH_LOOP_EXITS};
 use crate::release::machine::{Hold, Pin, Rollout};
 use crate::release::workload::{PodView, Waiting};
 
@@ -174,7 +174,9 @@ fn trouble(number: i64, pods: &[PodView]) -> Option<(Reason, String)> {
         let name = &pod.name;
         match pod.waiting {
             _ if pod.exits >= CRASH_LOOP_EXITS => Some((Reason::CrashLoop, pod.exit_summary())),
-            _ if pod.unschedulable => Some((Reason::Blocked, format!("no node for pod {name}"))),
+            _ if pod.unschedulable => {
+                Some((Reason::Blocked, format!("there is no node for pod {name}")))
+            }
             _ if pod.node_lost => Some((
                 Reason::Blocked,
                 format!("the node of pod {name} does not answer"),
@@ -186,10 +188,7 @@ fn trouble(number: i64, pods: &[PodView]) -> Option<(Reason, String)> {
                 Reason::Blocked,
                 format!("the image has no variant for the platform of the node of pod {name}"),
             )),
-            Some(Waiting::Config) => Some((
-                Reason::Blocked,
-                format!("the kubelet cannot build the container of pod {name}"),
-            )),
+            Some(Waiting::Config(_)) => faults::unbuilt(pod).map(|seen| (Reason::Blocked, seen)),
             Some(Waiting::Other) | None => None,
         }
     })

@@ -57,7 +57,11 @@ fn rolled_out() {
             ),
             (
                 "deployment: {available: 0}, pods: [1 unschedulable]",
-                "Unknown Blocked: release 1 is good, but no node for pod shop-1; available pods: 0 of 1",
+                "Unknown Blocked: release 1 is good, but there is no node for pod shop-1; available pods: 0 of 1",
+            ),
+            (
+                "deployment: {available: 0}, pods: [1 misconfigured]",
+                "Unknown Blocked: release 1 is good, but the kubelet cannot build the container of pod shop-1 (its image runs as root: write USER with a number above 0 in the Dockerfile); available pods: 0 of 1",
             ),
             (
                 "spec: {runtime: {replicas: 2}}, deployment: {desired: 2, available: 3, updated: 3, total: 3}",
