@@ -39,12 +39,13 @@ pub struct Reached {
 
 impl Reached {
     /// Returns true if the server is known not to belong to the replica set of this name. Returns false if `set` is
-    /// `None`, or if it is not known to which replica set the server belongs.
+    /// `None`, or if it is not known to which replica set the server belongs, as for one whose set is not initiated yet.
     pub fn is_outside(&self, set: Option<&str>) -> bool {
         let (Some(set), Some(hello)) = (set, &self.hello) else {
             return false;
         };
-        hello.get_str("setName").ok() != Some(set)
+        let uninitiated = hello.get_bool("isreplicaset") == Ok(true);
+        !uninitiated && hello.get_str("setName").ok() != Some(set)
     }
 }
 
@@ -234,6 +235,23 @@ fn roots(wanted: &TlsOptions) -> Result<RootCertStore, FailedCheck> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_member_of_a_set_that_is_not_initiated_is_not_outside() {
+        let outside = |hello: Document| {
+            let hello = Some(hello);
+            let (name, address) = (String::new(), String::new());
+            let reached = Reached {
+                name,
+                address,
+                hello,
+            };
+            reached.is_outside(Some("rs0"))
+        };
+        assert!(outside(doc! {"setName": "other"}) && outside(doc! {}));
+        assert!(!outside(doc! {"setName": "rs0"}));
+        assert!(!outside(doc! {"isreplicaset": true}));
+    }
 
     #[test]
     fn addresses_of_one_network_segment_are_known() {
