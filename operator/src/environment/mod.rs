@@ -25,6 +25,7 @@ pub mod observe;
 pub mod placement;
 pub mod pod_secret;
 pub mod rebuild;
+pub mod resync;
 pub mod running;
 pub mod secret_names;
 pub mod snapshots;
@@ -65,9 +66,6 @@ use self::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
 use crate::metrics::{FailureClass, Reconciled};
-
-/// Interval at which an environment is reconciled if nothing triggers it earlier. Jitter is added to it.
-pub const RESYNC_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Delay before the next reconcile while the digest of the image is not known, because the registry has not answered
 /// yet.

@@ -20,6 +20,7 @@ use super::config_trial::TrialClock;
 use super::effective::Effective;
 use super::model::observed::Observed;
 use super::model::owner::Owner;
+use super::resync::RESYNC_INTERVAL;
 use super::validate::Valid;
 use crate::release::gate::{self, GateInputs, GateVerdict, RequestedImage};
 use crate::release::history;
@@ -233,8 +234,8 @@ fn promoted(mut decision: Decision, gate: &GateVerdict) -> Decision {
 }
 
 /// Returns the delay before the next reconcile if nothing triggers one earlier. It is the time until the next known
-/// deadline, such as one of the release state machine, the gate, a trial or a followed tag, but at most one minute plus
-/// `jitter`.
+/// deadline, such as one of the release state machine, the gate, a trial or a followed tag, but at most
+/// [`RESYNC_INTERVAL`] plus `jitter`.
 pub fn requeue_after(
     step: &Step,
     valid: &Valid,
@@ -243,10 +244,9 @@ pub fn requeue_after(
     now: Timestamp,
     jitter: Duration,
 ) -> Duration {
-    const RESYNC: Duration = Duration::from_secs(60);
     let until =
         |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
-    let resync = RESYNC.saturating_add(jitter);
+    let resync = RESYNC_INTERVAL.saturating_add(jitter);
     // These times are exact: `jitter` is added only to the periodic reconcile.
     let waits = step.waits.as_ref().and_then(|v| v.earliest);
     [

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crokodial_crds::names::{Digest, ImageRef};
-use crokodial_crds::{EnvironmentSpec, Reason, RouteKind};
+use crokodial_crds::{EnvironmentSpec, RouteKind};
 use k8s_openapi::api::networking::v1::Ingress;
 
 use crate::context::{Context, Resolution};
@@ -28,13 +28,6 @@ const MAX_EDGE_AGE: Duration = Duration::from_secs(60);
 
 /// Age at which a cached registry answer about the existence of a digest is requested again.
 const MAX_EXISTENCE_AGE: Duration = Duration::from_secs(30);
-
-/// Age at which an image that the registry rejected is looked up again, because it may have been pushed since then. It
-/// is long because of rate limits. If the tag is followed at a longer interval, that interval applies.
-const MAX_REFUSAL_AGE: Duration = Duration::from_secs(300);
-
-/// Minimum time before a registry that could not be reached is asked again.
-const UNREACHABLE_RETRY: Duration = Duration::from_secs(15);
 
 /// Age at which the digest of a tag that is not followed is looked up again. The cached digest only has to last until a
 /// release record contains it.
@@ -104,11 +97,9 @@ async fn look_up(
     known: Option<Digest>,
 ) -> Image {
     let registry = ctx.images.clone();
-    let max_age = |answer: &Result<Digest, ResolveError>| match (follow, answer) {
-        (Some(every), Ok(_)) => every,
-        // A refusal is kept for at least as long as without a followed tag.
-        (Some(every), Err(_)) => every.max(max_age_of(answer)),
-        (None, _) => max_age_of(answer),
+    let max_age = |answer: &Result<Digest, ResolveError>| match answer {
+        Ok(_) => follow.unwrap_or(MAX_DIGEST_AGE),
+        Err(error) => image::max_age(error, follow),
     };
     let answer = ctx
         .resolutions
@@ -119,8 +110,8 @@ async fn look_up(
     match (answer, known) {
         (Some(Ok(digest)), _) | (None, Some(digest)) => Image::Resolved(digest),
         (None, None) => Image::Asked,
-        (Some(Err(error)), Some(known)) => Image::Stale(known, image::refused(&error)),
-        (Some(Err(error)), None) => Image::Unresolved(image::refused(&error)),
+        (Some(Err(error)), Some(known)) => Image::Stale(known, image::refused(&error, follow)),
+        (Some(Err(error)), None) => Image::Unresolved(image::refused(&error, follow)),
     }
 }
 
@@ -225,13 +216,4 @@ pub(super) async fn https(
             || edge.https_forced(address, domain),
         )
         .await
-}
-
-/// Returns the age at which a tag that is not followed is looked up again after this answer.
-fn max_age_of(answer: &Result<Digest, ResolveError>) -> Duration {
-    match answer {
-        Ok(_) => MAX_DIGEST_AGE,
-        Err(error) if error.reason() == Reason::RegistryUnreachable => UNREACHABLE_RETRY,
-        Err(_) => MAX_REFUSAL_AGE,
-    }
 }

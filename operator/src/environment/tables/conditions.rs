@@ -23,19 +23,19 @@ fn image_resolved() {
             ),
             (
                 "image: NotFound",
-                "False ImageNotFound: the registry has no registry.test/app:1; it is asked again every 5 minutes, and at once after a new rollout.retry",
+                "False ImageNotFound: the registry has no registry.test/app:1; it is asked again within about 5m, and at once after a new rollout.retry",
             ),
             (
                 "image: Unauthorized",
-                "False RegistryUnauthorized: registry.test does not show the image: it wants credentials, and no Secret in spec.imagePullSecrets has any for it; it is asked again every 5 minutes, and at once after a new rollout.retry",
+                "False RegistryUnauthorized: registry.test does not show the image: it wants credentials, and no Secret in spec.imagePullSecrets has any for it; it is asked again within about 5m, and at once after a new rollout.retry",
             ),
             (
                 "image: {Unreachable: 503}",
-                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about a minute",
+                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about 1m",
             ),
             (
                 "image: {Stale: ['1', 503]}",
-                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about a minute",
+                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about 1m",
             ),
             (
                 "image: Invalid",

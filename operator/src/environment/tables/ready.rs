@@ -88,13 +88,13 @@ fn ready_is_about_what_the_spec_asks_for() {
             (
                 "image: NotFound",
                 &needs(
-                    "ImageNotFound: the registry has no registry.test/app:1; it is asked again every 5 minutes, and at once after a new rollout.retry",
+                    "ImageNotFound: the registry has no registry.test/app:1; it is asked again within about 5m, and at once after a new rollout.retry",
                 ),
             ),
             (
                 "image: {Unreachable: 503}",
                 &waits(
-                    "RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about a minute",
+                    "RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about 1m",
                 ),
             ),
             (

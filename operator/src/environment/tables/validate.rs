@@ -44,7 +44,7 @@ fn what_is_not_known_is_not_wanted_and_says_why() {
             ),
             (
                 "image: NotFound",
-                "False ImageNotFound: the registry has no registry.test/app:1; it is asked again every 5 minutes, and at once after a new rollout.retry",
+                "False ImageNotFound: the registry has no registry.test/app:1; it is asked again within about 5m, and at once after a new rollout.retry",
             ),
             (
                 "spec: {config: {configMapRefs: [{name: app}]}}",
@@ -52,7 +52,7 @@ fn what_is_not_known_is_not_wanted_and_says_why() {
             ),
             (
                 "spec: {config: {configMapRefs: [{name: app}]}}, image: NotFound",
-                "False ImageNotFound: the registry has no registry.test/app:1; it is asked again every 5 minutes, and at once after a new rollout.retry",
+                "False ImageNotFound: the registry has no registry.test/app:1; it is asked again within about 5m, and at once after a new rollout.retry",
             ),
         ],
         of,
