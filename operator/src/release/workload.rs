@@ -56,10 +56,8 @@ impl Workload {
             replicas: status.replicas.unwrap_or(0),
             updated: status.updated_replicas.unwrap_or(0),
             available: status.available_replicas.unwrap_or(0),
-            overdue: {
-                let mut conditions = status.conditions.iter().flatten();
-                conditions.any(|c| c.type_ == "Progressing" && c.status == "False")
-            },
+            overdue: (status.conditions.iter().flatten())
+                .any(|c| c.type_ == "Progressing" && c.status == "False"),
             obstacle: obstacle(deployment),
         }
     }

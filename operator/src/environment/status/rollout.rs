@@ -142,11 +142,9 @@ fn incomplete(number: i64, step: &Step, pods: &[PodView]) -> Finding {
         format!("available pods: {} of {}", load.available, step.replicas)
     };
     let obstacle = load.obstacle.clone().map(|o| (Reason::Blocked, o));
+    let but = |cause: String| format!("release {number} is good, but {cause}; {count}");
     match obstacle.or_else(|| trouble(number, pods)) {
-        Some((Reason::Blocked, cause)) => Finding::unknown(
-            Reason::Blocked,
-            format!("release {number} is good, but {cause}; {count}"),
-        ),
+        Some((Reason::Blocked, cause)) => Finding::unknown(Reason::Blocked, but(cause)),
         cause if step.values_not_ready() => {
             let cause = cause.map_or_else(String::new, |(_, cause)| format!(" ({cause})"));
             let what = format!(
@@ -156,10 +154,9 @@ fn incomplete(number: i64, step: &Step, pods: &[PodView]) -> Finding {
             );
             Finding::no(Reason::ValuesNotReady, what)
         }
-        Some((reason, cause)) => Finding::no(
-            reason,
-            format!("release {number} is good, but {cause}; {count}"),
-        ),
+        // It may end by itself, such as a missing Secret that is about to be created.
+        Some((Reason::ConfigError, cause)) => Finding::unknown(Reason::Blocked, but(cause)),
+        Some((reason, cause)) => Finding::no(reason, but(cause)),
         None => Finding::no(
             Reason::Progressing,
             format!("release {number} is good; {count}"),
@@ -188,7 +185,9 @@ fn trouble(number: i64, pods: &[PodView]) -> Option<(Reason, String)> {
                 Reason::Blocked,
                 format!("the image has no variant for the platform of the node of pod {name}"),
             )),
-            Some(Waiting::Config(_)) => faults::unbuilt(pod).map(|seen| (Reason::Blocked, seen)),
+            Some(Waiting::Config(_)) => {
+                faults::unbuilt(pod).map(|seen| (Reason::ConfigError, seen))
+            }
             Some(Waiting::Other) | None => None,
         }
     })
