@@ -52,8 +52,8 @@ fn situations() -> Vec<(&'static str, String)> {
             "auto-waits",
             "spec: {stage: prod, runtime: {replicas: 1}, image: null, promotion: {from: {name: staging}, auto: true}}, releases: {1: {promotedFrom: 3}}, source: {Found: {releases: {4: {v: '2', phase: Good, good: 60}}}}".to_owned(),
         ),
-        ("suspended", "spec: {suspend: All}".to_owned()),
-        ("planned", "spec: {suspend: Plan}".to_owned()),
+        ("suspended", "spec: {suspend: All}, ours: [Service]".to_owned()),
+        ("planned", "spec: {suspend: Plan}, ours: [Service]".to_owned()),
         ("pinned", pin.to_owned()),
         (
             "pin-rolls",
