@@ -57,7 +57,9 @@ pub struct PodSettings {
     /// Additional annotations of the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "text_map")]
-    #[x_kube(validation = Rule::new("self.all(k, !k.startsWith('crokodial.com/'))")
+    #[x_kube(validation = Rule::new("self.all(k, !k.startsWith('container.apparmor.security.beta.kubernetes.io/'))")
+        .message("pod.annotations: the AppArmor profile of a pod cannot be changed: remove the annotation"),
+        validation = Rule::new("self.all(k, !k.startsWith('crokodial.com/'))")
         .message("pod.annotations: annotations that start with crokodial.com/ are set by the operator: use another name"))]
     pub annotations: BTreeMap<String, String>,
 

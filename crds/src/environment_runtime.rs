@@ -71,7 +71,7 @@ pub struct RuntimeSpec {
     pub termination_grace: Option<String>,
 
     /// Value that was not used before, such as a date. A new value replaces the pods of the release that serves, one by
-    /// one, as `kubectl rollout restart` does. It makes no release.
+    /// one, as `kubectl rollout restart` does. It makes no release. Removing the value does nothing.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*$')")

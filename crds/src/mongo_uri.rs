@@ -102,10 +102,11 @@ pub fn parse(text: &str) -> Result<MongoUri, BadUri> {
         return Err(BadUri::UserInfo);
     }
     // An `@` in the path or the options means that an unencoded `/` or `?` in the password ended the authority early.
-    // Without a user name before the hosts, this is also true for an `@` in `appName`.
+    // Without a user name before the hosts, this is also true for an `@` in `appName`, unless the user is the one in a
+    // certificate.
     let stray = |options: &str| match user_info {
-        Some(_) => has_stray_at(options),
-        None => options.contains('@'),
+        None if !is_x509(options) => options.contains('@'),
+        Some(_) | None => has_stray_at(options),
     };
     if path.contains('@') || options.is_some_and(stray) {
         return Err(BadUri::UserInfo);
@@ -242,6 +243,11 @@ fn has_stray_at(options: &str) -> bool {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         name.contains('@') || (value.contains('@') && !name.eq_ignore_ascii_case("appName"))
     })
+}
+
+fn is_x509(options: &str) -> bool {
+    let mut options = options.split('&');
+    options.any(|option| option.eq_ignore_ascii_case("authMechanism=MONGODB-X509"))
 }
 
 fn is_option(text: &str) -> bool {

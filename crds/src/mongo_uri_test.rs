@@ -41,6 +41,16 @@ fn usual_connection_strings_are_read() {
         azure.is_ok(),
         "an @ in an option is common where a user name precedes it"
     );
+    for (uri, usable) in [
+        ("mongodb://h/db?appName=a@b", false),
+        (
+            "mongodb://h/db?authMechanism=MONGODB-X509&appName=a@b",
+            true,
+        ),
+        ("mongodb://h/db?authMechanism=MONGODB-X509&x=a@b", false),
+    ] {
+        assert_eq!(parse(uri).is_ok(), usable, "{uri}");
+    }
     assert_eq!(
         parse("mongodb://h/caf%C3%A9")
             .unwrap()

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crokodial_crds::duration;
 use crokodial_crds::{
-    DeletionPolicy, EffectiveStatus, EnvironmentSpec, OnFailure, PreflightMode, PreflightRole,
-    PreflightSpec, ResourcesSpec, RouteKind, RouteSpec, Stage, Suspend, TlsMode, TlsSpec,
+    DeletionPolicy, EffectiveStatus, EnvironmentSpec, OnFailure, PodSettings, PreflightMode,
+    PreflightRole, PreflightSpec, ResourcesSpec, RouteKind, RouteSpec, Stage, Suspend, TlsMode,
+    TlsSpec,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -16,7 +17,7 @@ use crate::release::snapshot::ReleaseCommand;
 use crate::smoke::SmokePlan;
 
 /// Settings of the check of the Mongo URI.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Preflight {
     /// Mode of the check: a Job, or off.
     pub mode: PreflightMode,
@@ -28,6 +29,8 @@ pub struct Preflight {
     pub image: Option<String>,
     /// Image pull Secret of preflight Jobs; see [`Defaults::preflight_pull_secret`].
     pub pull_secret: Option<String>,
+    /// Placement of the app's pods (`runtime.pod`), which is also that of the pods of preflight Jobs.
+    pub placement: PodSettings,
 }
 
 /// Spec with defaults applied and durations parsed.
@@ -109,7 +112,7 @@ impl Effective {
         );
         Ok(Self {
             mongo_env_var: text(spec.mongo.env_var.as_deref(), "MONGODB_URI"),
-            preflight: preflight(&spec.mongo.preflight, defaults)?,
+            preflight: preflight(&spec.mongo.preflight, &spec.runtime.pod, defaults)?,
             port: runtime.port.unwrap_or(3005),
             replicas: runtime.replicas.unwrap_or(if prod { 2 } else { 1 }),
             writable_paths: runtime
@@ -193,6 +196,7 @@ impl Effective {
 
 fn preflight(
     spec: &PreflightSpec,
+    placement: &PodSettings,
     defaults: &Defaults,
 ) -> Result<Preflight, (&'static str, String)> {
     Ok(Preflight {
@@ -201,6 +205,7 @@ fn preflight(
         role: spec.role.unwrap_or(PreflightRole::ReadWrite),
         image: defaults.preflight_image.clone(),
         pull_secret: defaults.preflight_pull_secret.clone(),
+        placement: placement.clone(),
     })
 }
 

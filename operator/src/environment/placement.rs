@@ -3,7 +3,9 @@
 use crokodial_crds::{PodSettings, Reason};
 use k8s_openapi::api::core::v1::Affinity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::finding::Finding;
 
@@ -13,17 +15,86 @@ pub fn check(pod: &PodSettings) -> Result<(), Finding> {
         let seen = format!("spec.runtime.pod.{field} is not a {what} of Kubernetes");
         Err(Finding::no(Reason::InvalidSpec, seen))
     };
-    if pod
-        .affinity
-        .as_ref()
-        .is_some_and(|a| Affinity::deserialize(a).is_err())
-    {
-        return bad("affinity", "pod's affinity");
+    let unknown = |path: &str, field: &str| {
+        let seen = format!("spec.runtime.pod.{path}: Kubernetes has no field {field} here");
+        Err(Finding::no(Reason::InvalidSpec, seen))
+    };
+    if let Some(affinity) = &pod.affinity {
+        match read_again::<Affinity>(affinity) {
+            None => return bad("affinity", "pod's affinity"),
+            Some(again) => {
+                if let Some((path, field)) = lost_field(affinity, &again, "affinity") {
+                    return unknown(&path, &field);
+                }
+            }
+        }
     }
     let selectors = pod.topology_spread_constraints.iter();
-    let mut selectors = selectors.filter_map(|c| c.label_selector.as_ref());
-    if selectors.any(|s| LabelSelector::deserialize(s).is_err()) {
-        return bad("topologySpreadConstraints.labelSelector", "label selector");
+    for selector in selectors.filter_map(|c| c.label_selector.as_ref()) {
+        let path = "topologySpreadConstraints.labelSelector";
+        match read_again::<LabelSelector>(selector) {
+            None => return bad(path, "label selector"),
+            Some(again) => {
+                if let Some((path, field)) = lost_field(selector, &again, path) {
+                    return unknown(&path, &field);
+                }
+            }
+        }
     }
     Ok(())
+}
+
+/// Returns the JSON of a value after it was read as a `T`, which drops unknown fields; `None` if it is no `T`.
+fn read_again<T: DeserializeOwned + Serialize>(value: &Value) -> Option<Value> {
+    serde_json::to_value(T::deserialize(value).ok()?).ok()
+}
+
+/// Returns the path and the name of the first field of `given` that `again` lacks. Nulls are ignored.
+fn lost_field(given: &Value, again: &Value, path: &str) -> Option<(String, String)> {
+    match (given, again) {
+        (Value::Object(given), Value::Object(again)) => given
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .find_map(|(name, value)| match again.get(name) {
+                None => Some((path.to_owned(), name.clone())),
+                Some(inner) => lost_field(value, inner, &format!("{path}.{name}")),
+            }),
+        (Value::Array(given), Value::Array(again)) => (given.iter().zip(again).enumerate())
+            .find_map(|(at, (given, again))| lost_field(given, again, &format!("{path}[{at}]"))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_misspelt_field_is_named() {
+        let checked = |affinity: Value| {
+            let pod = PodSettings {
+                affinity: Some(affinity),
+                ..PodSettings::default()
+            };
+            check(&pod).map_err(|finding| finding.seen)
+        };
+        let term = json!({"topologyKey": "zone", "namespaceSelector": {}, "labelSelector": {"matchExpressions": []}});
+        let anti =
+            json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
+        assert_eq!(checked(anti), Ok(()));
+        assert_eq!(
+            checked(json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecutoin": {}}})),
+            Err("spec.runtime.pod.affinity.nodeAffinity: Kubernetes has no field requiredDuringSchedulingIgnoredDuringExecutoin here".to_owned())
+        );
+        let inner = json!({"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologykey": "zone", "topologyKey": "zone"}]}});
+        assert_eq!(
+            checked(inner),
+            Err("spec.runtime.pod.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0]: Kubernetes has no field topologykey here".to_owned())
+        );
+        assert_eq!(
+            checked(json!({"podAffinity": 1})),
+            Err("spec.runtime.pod.affinity is not a pod's affinity of Kubernetes".to_owned())
+        );
+    }
 }

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use kube::runtime::utils::Backoff;
+use tokio::time::Instant;
 
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 
@@ -14,16 +15,24 @@ const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// namespace, some fourteen, then send three requests a second.
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
-/// Delays of one watch: 1 s after the first error, twice as long after each further one, at most 5 s. An event resets
-/// it.
+/// Time without an error after which an event resets the delays. A watch whose list is refused has an event, too: the
+/// one that precedes the list.
+const STEADY: Duration = Duration::from_secs(10);
+
+/// Delays of one watch: 1 s after the first error, twice as long after each further one, at most 5 s. The first event
+/// that comes 10 s after the last error resets it.
 #[derive(Debug)]
 pub(super) struct WatchBackoff {
     next: Duration,
+    failed: Option<Instant>,
 }
 
 impl Default for WatchBackoff {
     fn default() -> Self {
-        Self { next: FIRST_DELAY }
+        Self {
+            next: FIRST_DELAY,
+            failed: None,
+        }
     }
 }
 
@@ -32,6 +41,7 @@ impl Iterator for WatchBackoff {
 
     fn next(&mut self) -> Option<Duration> {
         let delay = self.next;
+        self.failed = Some(Instant::now());
         self.next = delay.saturating_mul(2).min(MAX_DELAY);
         Some(delay)
     }
@@ -39,7 +49,9 @@ impl Iterator for WatchBackoff {
 
 impl Backoff for WatchBackoff {
     fn reset(&mut self) {
-        *self = Self::default();
+        if self.failed.is_none_or(|at| at.elapsed() >= STEADY) {
+            *self = Self::default();
+        }
     }
 }
 
@@ -63,15 +75,24 @@ impl Backoff for NoBackoff {
 mod tests {
     use super::*;
 
-    #[test]
-    fn delays_grow_to_five_seconds_and_begin_anew_after_an_event() {
+    /// Returns the delays, in seconds, of a stream that has an event before each of five errors, as a watch whose list is
+    /// refused.
+    async fn delays(backoff: &mut WatchBackoff) -> Vec<u64> {
+        let mut delays = Vec::new();
+        for _ in 0..5 {
+            backoff.reset();
+            let delay = backoff.next().unwrap();
+            delays.push(delay.as_secs());
+            tokio::time::advance(delay).await;
+        }
+        delays
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn delays_grow_to_five_seconds_and_begin_anew_after_ten_seconds_without_an_error() {
         let mut backoff = WatchBackoff::default();
-        let seconds = |backoff: &mut WatchBackoff| {
-            let delays = backoff.take(5);
-            delays.map(|delay| delay.as_secs()).collect::<Vec<_>>()
-        };
-        assert_eq!(seconds(&mut backoff), [1, 2, 4, 5, 5]);
-        backoff.reset();
-        assert_eq!(seconds(&mut backoff), [1, 2, 4, 5, 5]);
+        assert_eq!(delays(&mut backoff).await, [1, 2, 4, 5, 5]);
+        tokio::time::advance(STEADY).await;
+        assert_eq!(delays(&mut backoff).await, [1, 2, 4, 5, 5]);
     }
 }

@@ -78,6 +78,8 @@ impl Watched {
                 failing = true;
                 tracing::warn!(%namespace, %kind, %error, "a watch failed and is retried");
             }
+            // Precedes a list, which may fail.
+            Ok(watcher::Event::Init) => {}
             Ok(_) if failing => {
                 failing = false;
                 tracing::info!(%namespace, %kind, "a watch that failed works again");

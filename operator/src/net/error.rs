@@ -5,9 +5,15 @@ use std::time::Duration;
 /// Reason for a failed HTTP request. Messages contain the requested host and port, but no text that the server sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetError {
-    /// The DNS lookup failed or returned no address.
+    /// The host has no address.
     #[error("no address found for {host}: check the name and the cluster's DNS")]
     Dns {
+        /// Host name that was looked up.
+        host: String,
+    },
+    /// The DNS server does not answer, or cannot tell whether the host has an address.
+    #[error("the cluster's DNS does not answer for {host}: check its DNS servers")]
+    DnsUnanswered {
         /// Host name that was looked up.
         host: String,
     },
@@ -67,7 +73,7 @@ impl NetError {
     /// Returns a stable CamelCase identifier of the error, for messages and tests.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Dns { .. } => "DnsFailure",
+            Self::Dns { .. } | Self::DnsUnanswered { .. } => "DnsFailure",
             Self::Refused { .. } => "AddressRefused",
             Self::Connect { .. } => "ConnectionFailed",
             Self::Tls { .. } => "TlsFailure",

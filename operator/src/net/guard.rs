@@ -49,8 +49,8 @@ impl Guard {
     /// Connects to `host`, which is a host name, an IPv4 address, or an IPv6 address with or without brackets.
     ///
     /// # Errors
-    /// Returns [`NetError::Dns`] if the DNS lookup fails or returns no address, [`NetError::Refused`] if all addresses
-    /// of the host are forbidden, and [`NetError::Connect`] if none of the first four allowed addresses accepts the
+    /// Returns [`NetError::Dns`] if the host has no address, [`NetError::DnsUnanswered`] if the DNS cannot tell,
+    /// [`NetError::Refused`] if all addresses of the host are forbidden, and [`NetError::Connect`] if none of the first four allowed addresses accepts the
     /// connection.
     pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, NetError> {
         let allowed = self.addresses(host, port).await?;
@@ -73,10 +73,21 @@ impl Guard {
         let no_address = || NetError::Dns {
             host: host.to_owned(),
         };
+        let unanswered = || NetError::DnsUnanswered {
+            host: host.to_owned(),
+        };
         let found: Vec<SocketAddr> = timeout(DNS_TIMEOUT, lookup_host((bare, port)))
             .await
-            .map_err(|_| no_address())?
-            .map_err(|_| no_address())?
+            .map_err(|_| unanswered())?
+            .map_err(|error| {
+                // The standard library gives the cause (`EAI_AGAIN`) only in the text.
+                let temporary = error.to_string().contains("Temporary failure");
+                if temporary {
+                    unanswered()
+                } else {
+                    no_address()
+                }
+            })?
             .collect();
         let first_refusal = found.iter().find_map(|address| self.refusal(address.ip()));
         let allowed: Vec<SocketAddr> = found

@@ -12,6 +12,8 @@ use crokodial_crds::names::Digest;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::snapshot::sorted;
+
 /// Length of the hash in hex digits. 16 digits are 64 bits, enough to distinguish the few hundred specs of one
 /// environment.
 const HEX_DIGITS: usize = 16;
@@ -29,6 +31,12 @@ pub fn hash(digest: &Digest, spec: &EnvironmentSpec, config: &BTreeMap<String, S
     }
     if let Some(pod) = runtime.get_mut("pod").and_then(Value::as_object_mut) {
         pod.remove("serviceAccountAnnotations");
+        // In a selector, `{}` means all objects and an absent field means none, so nothing is removed from these.
+        for field in ["affinity", "topologySpreadConstraints"] {
+            if let Some(selects) = pod.get_mut(field) {
+                *selects = Value::String(sorted(selects.take()).to_string());
+            }
+        }
     }
     let secrets: Vec<&str> = spec
         .config
@@ -134,6 +142,19 @@ mod tests {
         ] {
             assert_ne!(with(other.clone()), hashed(&spec()), "{other}");
         }
+        let selecting = |fields: &str| {
+            let fields: Value = serde_json::from_str(fields).unwrap();
+            with(json!({"pod": {"affinity": fields}}))
+        };
+        assert_ne!(
+            selecting(r#"{"podAffinity": {"namespaceSelector": {}}}"#),
+            selecting(r#"{"podAffinity": {}}"#),
+            "all namespaces, and the pod's own"
+        );
+        assert_eq!(
+            selecting(r#"{"a": 1, "b": 2}"#),
+            selecting(r#"{"b": 2, "a": 1}"#)
+        );
     }
 
     #[test]

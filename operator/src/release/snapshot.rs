@@ -191,7 +191,7 @@ impl Snapshot {
 }
 
 /// Sorts the keys of all objects in a JSON value.
-fn sorted(value: Value) -> Value {
+pub(super) fn sorted(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             let fields: BTreeMap<String, Value> =

@@ -339,6 +339,7 @@ fn blame(error: &NetError, path: &str) -> SmokeResult {
             "the connection broke off, or the answer to {path} is not HTTP"
         )),
         NetError::Dns { .. }
+        | NetError::DnsUnanswered { .. }
         | NetError::Refused { .. }
         | NetError::Connect { .. }
         | NetError::Tls { .. }

@@ -306,3 +306,23 @@ async fn a_failed_release_over_a_good_one_without_snapshot_touches_no_ready_pod(
     assert_eq!(site.condition("staging", "Stalled"), "True CrashLoop");
     assert_eq!(site.writes_of("staging", 3).await, []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_new_restart_value_replaces_the_pods_and_its_removal_does_not() {
+    let mut site = Site::good().await;
+    let before = site.pods();
+    site.edit("staging", |spec| spec["runtime"]["restart"] = json!("1"));
+    site.rest("staging").await;
+    let restarted = site.pods();
+    assert!(restarted.iter().all(|pod| !before.contains(pod)));
+    assert_eq!(site.phases("staging"), ["1 Good"], "it makes no release");
+    site.edit("staging", |spec| {
+        spec["runtime"].as_object_mut().unwrap().remove("restart");
+    });
+    site.rest("staging").await;
+    assert_eq!(site.pods(), restarted);
+    assert_eq!(site.writes_of("staging", 3).await, []);
+    site.edit("staging", |spec| spec["runtime"]["restart"] = json!("2"));
+    site.rest("staging").await;
+    assert!(site.pods().iter().all(|pod| !restarted.contains(pod)));
+}

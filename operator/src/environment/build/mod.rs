@@ -24,7 +24,7 @@ use super::credentials::Active;
 use super::decide::Step;
 use super::decide::release_jobs::ReleaseJobStep;
 use super::effective::Effective;
-use super::model::annotations::{CONTENTS, CREDENTIALS};
+use super::model::annotations::{CONTENTS, CREDENTIALS, RESTART};
 use super::model::children::{Child, ChildKind, Children, Desired, JobChange};
 use super::model::owner::Owner;
 use super::running;
@@ -213,10 +213,23 @@ fn deployment(plan: Plan<'_>) -> Child {
         replicas,
         credentials: credentials(valid),
         contents: contents(valid),
-        restart: &plan.spec.runtime.restart,
+        restart: restart(plan),
         largest_release: step.spent.max(number),
     };
     Child::Apply(workload::deployment(owner, effective, &running))
+}
+
+/// Returns the value of `runtime.restart`. If the spec has none, the one in the Deployment stays, because its removal would
+/// replace the pods once more.
+fn restart(plan: Plan<'_>) -> &str {
+    let wanted = plan.spec.runtime.restart.as_str();
+    if !wanted.is_empty() {
+        return wanted;
+    }
+    let live = plan.live.deployment().filter(|d| plan.owner.owns(*d));
+    let pods = live.and_then(|d| d.spec.as_ref()?.template.metadata.as_ref());
+    let stays = pods.and_then(|m| m.annotations.as_ref()?.get(RESTART));
+    stays.map_or("", String::as_str)
 }
 
 /// Returns the action for the Deployment of a release whose snapshot is lost: the part of its template that the operator

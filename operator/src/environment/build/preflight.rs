@@ -1,5 +1,6 @@
 //! Builds the Secret and the Job that check a Mongo URI once.
 
+use crokodial_crds::PodSettings;
 use crokodial_crds::names::{COMPONENT_PREFLIGHT, Children as Names, LABEL_COMPONENT};
 use serde_json::{Value, json};
 
@@ -94,7 +95,29 @@ fn pod(owner: &Owner, preflight: &Preflight, image: &str, start: &Start) -> Valu
     if let Some(name) = &preflight.pull_secret {
         pod["imagePullSecrets"] = json!([{"name": name}]);
     }
+    place(&mut pod, &preflight.placement);
     pod
+}
+
+/// Gives the pod the nodes and the priority of the app's pods: only from there is it certain that the app reaches the
+/// database.
+fn place(pod: &mut Value, placement: &PodSettings) {
+    if !placement.node_selector.is_empty() {
+        pod["nodeSelector"] = json!(placement.node_selector);
+    }
+    if !placement.tolerations.is_empty() {
+        pod["tolerations"] = json!(placement.tolerations);
+    }
+    if let Some(nodes) = placement
+        .affinity
+        .as_ref()
+        .and_then(|a| a.get("nodeAffinity"))
+    {
+        pod["affinity"] = json!({"nodeAffinity": nodes});
+    }
+    if let Some(class) = &placement.priority_class_name {
+        pod["priorityClassName"] = json!(class);
+    }
 }
 
 /// Returns the metadata of the Secret and of the Job. Both always have an owner reference, because they are useless

@@ -144,13 +144,14 @@ pub fn max_age(error: &ResolveError, follow: Option<Duration>) -> Duration {
 /// which is at the first reconcile after [`max_age`].
 pub fn refused(error: &ResolveError, follow: Option<Duration>) -> Finding {
     let within = duration::format(max_age(error, follow).max(RESYNC_INTERVAL));
-    let no_address = matches!(
-        error,
+    // The host may also be the one that gives out tokens, which no spec names.
+    let no_address = match error {
         ResolveError::RegistryUnreachable {
-            cause: UnusableResponse::Net(NetError::Dns { .. }),
-            ..
-        }
-    );
+            registry,
+            cause: UnusableResponse::Net(NetError::Dns { host }),
+        } => registry.split(':').next() == Some(host.as_str()),
+        _ => false,
+    };
     match error.reason() {
         // Unknown, not False: an unreachable registry says nothing about the image.
         Reason::RegistryUnreachable => Finding::unknown(

@@ -164,6 +164,22 @@ fn a_check_of_a_connection_string_is_a_secret_and_a_job() {
         pod["volumes"],
         json!([{"name": "uri", "secret": {"secretName": "shop-preflight-1", "defaultMode": 0o440}}])
     );
+    let placed = serving(
+        "mongo: null, spec: {runtime: {pod: {nodeSelector: {pool: web}, tolerations: [{key: pool, operator: Exists}], affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: []}, podAffinity: {}}, priorityClassName: high}}}",
+    );
+    let start = placed.valid.check.start.as_ref().unwrap();
+    let job = preflight::job(&owner(), &placed.effective.preflight, "i", start, "s1");
+    let pod = &job["spec"]["template"]["spec"];
+    assert_eq!(pod["nodeSelector"], json!({"pool": "web"}));
+    assert_eq!(
+        pod["tolerations"],
+        json!([{"key": "pool", "operator": "Exists"}])
+    );
+    assert_eq!(
+        pod["affinity"],
+        json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}})
+    );
+    assert_eq!(pod["priorityClassName"], "high");
     let bare = serving("mongo: null");
     let start = bare.valid.check.start.as_ref().unwrap();
     let job = preflight::job(
@@ -173,8 +189,13 @@ fn a_check_of_a_connection_string_is_a_secret_and_a_job() {
         start,
         "s1",
     );
-    assert_eq!(
-        job["spec"]["template"]["spec"].get("imagePullSecrets"),
-        None
-    );
+    let pod = &job["spec"]["template"]["spec"];
+    for absent in [
+        "imagePullSecrets",
+        "nodeSelector",
+        "affinity",
+        "tolerations",
+    ] {
+        assert_eq!(pod.get(absent), None);
+    }
 }
