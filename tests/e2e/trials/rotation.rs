@@ -32,9 +32,9 @@ const SILENT_PORT: u16 = 27_998;
 /// Port of the node on which nothing listens.
 const CLOSED_PORT: u16 = 27_997;
 
-/// Writes a connection string to the Secret that staging's spec refers to.
-async fn rotate(world: &World, uri: &str) -> anyhow::Result<()> {
-    let api = world.secrets(STAGING);
+/// Writes a connection string to the Secret that the spec of a stage's environment refers to.
+pub async fn rotate(world: &World, stage: Stage, uri: &str) -> anyhow::Result<()> {
+    let api = world.secrets(stage);
     let patch = Patch::Merge(json!({"stringData": {"MONGODB_URI": uri}}));
     api.patch("mongo", &PatchParams::default(), &patch).await?;
     Ok(())
@@ -55,11 +55,11 @@ async fn verdict(world: &World, status: &str, reason: &str) -> anyhow::Result<(D
     Ok((began.elapsed(), found.message))
 }
 
-/// Returns the connection string that the operator gives to staging's pods, from the Secret `staging-mongo-active`.
-async fn in_use(world: &World) -> anyhow::Result<String> {
-    let api = world.secrets(STAGING);
+/// Returns the connection string that the operator gives to the pods of a stage, from the Secret `<env>-mongo-active`.
+pub async fn in_use(world: &World, stage: Stage) -> anyhow::Result<String> {
+    let api = world.secrets(stage);
     let data: BTreeMap<String, ByteString> = api
-        .get("staging-mongo-active")
+        .get(&format!("{}-mongo-active", stage.as_str()))
         .await?
         .data
         .unwrap_or_default();
@@ -103,9 +103,9 @@ pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
         ("DnsFailure", at("no-such-host.invalid")),
         ("NotAuthorized", at(&reader.address.to_string())),
     ];
-    let (pods, used) = (world.pods(STAGING).await?, in_use(world).await?);
+    let (pods, used) = (world.pods(STAGING).await?, in_use(world, STAGING).await?);
     for (reason, uri) in cases {
-        rotate(world, &uri).await?;
+        rotate(world, STAGING, &uri).await?;
         let (took, message) = verdict(world, "False", reason)
             .await
             .with_context(|| reason)?;
@@ -116,7 +116,7 @@ pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
         ensure!(!message.contains(PASSWORD), "{message}");
         ensure!(message.contains("Next ("), "no next step in {message}");
         ensure!(
-            in_use(world).await? == used,
+            in_use(world, STAGING).await? == used,
             "{reason} changed the active copy"
         );
         answers(world).await?;
@@ -125,7 +125,7 @@ pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
         world.pods(STAGING).await? == pods,
         "a bad credential restarted a pod"
     );
-    rotate(world, &good).await?;
+    rotate(world, STAGING, &good).await?;
     verdict(world, "True", "Succeeded").await?;
     world.ready(STAGING).await?;
     ensure!(
@@ -136,7 +136,7 @@ pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
 }
 
 /// Rotates the credential (bad, then good) while a release crash-loops. Checks that the rotation and the release do not
-/// affect each other.
+/// affect each other. The good one comes while somebody has made the operator's copy of the credential immutable.
 pub async fn while_a_release_fails(world: &World) -> anyhow::Result<()> {
     let good = world.mongo_uri(STAGING)?;
     let image = world.environment(STAGING).await?.spec.image;
@@ -144,22 +144,36 @@ pub async fn while_a_release_fails(world: &World) -> anyhow::Result<()> {
     world
         .edit(STAGING, json!({"image": images::crashing(world).await?}))
         .await?;
-    rotate(world, &good.replacen("@", "x@", 1)).await?;
+    rotate(world, STAGING, &good.replacen("@", "x@", 1)).await?;
     verdict(world, "False", "AuthFailed").await?;
-    ensure!(in_use(world).await? == good, "a bad credential is in use");
+    ensure!(
+        in_use(world, STAGING).await? == good,
+        "a bad credential is in use"
+    );
     answers(world).await?;
     let rotated = format!("{good}&appName=rotated");
-    rotate(world, &rotated).await?;
+    // Such a copy cannot be changed: the operator must delete it and create it with the new value.
+    let namespace = STAGING.namespace();
+    world.kubectl(&[
+        "-n",
+        &namespace,
+        "patch",
+        "secret/staging-mongo-active",
+        "--type=merge",
+        "-p",
+        r#"{"immutable":true}"#,
+    ])?;
+    rotate(world, STAGING, &rotated).await?;
     verdict(world, "True", "Succeeded").await?;
     ensure!(
-        in_use(world).await? == rotated,
+        in_use(world, STAGING).await? == rotated,
         "a proven credential is not in use"
     );
     rejected(world, releases + 1).await?;
     answers(world).await?;
     world.edit(STAGING, json!({"image": image})).await?;
     world.ready(STAGING).await?;
-    rotate(world, &good).await?;
+    rotate(world, STAGING, &good).await?;
     verdict(world, "True", "Succeeded").await?;
     until(
         &world.progress,
@@ -167,7 +181,7 @@ pub async fn while_a_release_fails(world: &World) -> anyhow::Result<()> {
         VERDICT_TIMEOUT,
         || async {
             ensure!(
-                in_use(world).await? == good,
+                in_use(world, STAGING).await? == good,
                 "the rotated value is still in use"
             );
             Ok(())
@@ -201,7 +215,7 @@ async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
 /// Evicts all pods while the user's Secret contains a bad connection string. The new pods must use the last good one.
 pub async fn eviction(world: &World) -> anyhow::Result<()> {
     let good = world.mongo_uri(STAGING)?;
-    rotate(world, &good.replacen("@", "x@", 1)).await?;
+    rotate(world, STAGING, &good.replacen("@", "x@", 1)).await?;
     verdict(world, "False", "AuthFailed").await?;
     let api: Api<Pod> = Api::namespaced(world.client.clone(), &STAGING.namespace());
     let selector = "crokodial.com/environment=staging,app.kubernetes.io/component=web";
@@ -222,8 +236,11 @@ pub async fn eviction(world: &World) -> anyhow::Result<()> {
         answers(world).await
     })
     .await?;
-    ensure!(in_use(world).await? == good, "the bad URI is in use");
-    rotate(world, &good).await?;
+    ensure!(
+        in_use(world, STAGING).await? == good,
+        "the bad URI is in use"
+    );
+    rotate(world, STAGING, &good).await?;
     verdict(world, "True", "Succeeded").await?;
     world.ready(STAGING).await
 }
