@@ -1,5 +1,5 @@
-//! Tests of child objects that somebody changes or deletes by hand with `kubectl`: each one is put back or named, no
-//! release is made, and the environment goes on to work.
+//! Tests of child objects that somebody changes or deletes by hand with `kubectl`, or that an autoscaler changes: each
+//! one is put back or named, no release is made, and the environment goes on to work.
 
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ const NAME: &str = ScratchEnvironment::NAME;
 
 /// Timeout for a change by hand to be put back.
 const REPAIR_TIMEOUT: Duration = Duration::from_secs(15);
+/// Timeout for the Event about an autoscaler on the Deployment: the cluster looks at autoscalers every 15 s.
+const AUTOSCALER_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// A change that a person makes to a child object.
 struct Edit {
@@ -139,6 +141,34 @@ const EDITS: &[Edit] = &[
         read: ("secret/scratch-config-active", "{.data.NEW}"),
         repaired: str::is_empty,
     },
+    // An immutable Secret can only be deleted and created again.
+    Edit {
+        command: &[
+            "patch",
+            "secret/scratch-mongo-active",
+            "--type=merge",
+            "-p",
+            r#"{"immutable":true,"data":{"NEW":"eA=="}}"#,
+        ],
+        read: ("secret/scratch-mongo-active", "{.data.NEW}{.immutable}"),
+        repaired: str::is_empty,
+    },
+    Edit {
+        command: &[
+            "patch",
+            "secret/scratch-config-active",
+            "--type=merge",
+            "-p",
+            r#"{"immutable":true,"data":{"NEW":"eA=="}}"#,
+        ],
+        read: ("secret/scratch-config-active", "{.data.NEW}{.immutable}"),
+        repaired: str::is_empty,
+    },
+    Edit {
+        command: &["scale", "deploy/scratch", "--replicas=4"],
+        read: ("deploy/scratch", "{.spec.replicas}"),
+        repaired: |replicas| replicas == "2",
+    },
     Edit {
         command: &["delete", "configmap/scratch-r1"],
         read: ("configmap", "{.items[*].metadata.name}"),
@@ -151,11 +181,36 @@ const EDITS: &[Edit] = &[
     },
 ];
 
-/// Makes each change of [`EDITS`] and waits until it is put back. Then checks that no release was made, that the
-/// generations of the credentials stand still, and that scaling works.
+/// Makes each change of [`EDITS`] and waits until it is put back, while an autoscaler scales the Deployment. Then checks
+/// that no release was made, that the generations of the credentials stand still, that scaling the environment works, and
+/// that forged snapshots run nothing.
 pub async fn put_back(world: &World) -> anyhow::Result<()> {
     let good = images::simulated(world, "good", &[]).await?;
     let scratch = ScratchEnvironment::open(world, &good, "15s").await?;
+    let autoscaler = [
+        "autoscale",
+        "deploy/scratch",
+        "--name=scratch",
+        "--min=3",
+        "--max=4",
+    ];
+    kubectl(world, &autoscaler)?;
+    let tested = all_put_back(world).await;
+    kubectl(world, &["delete", "hpa", "scratch"])?;
+    tested?;
+    settled(world).await?;
+    kubectl(world, &["scale", "cenv/scratch", "--replicas=1"])?;
+    settled(world).await?;
+    let replicas = read(world, "deploy/scratch", "{.spec.replicas}")?;
+    ensure!(replicas == "1", "scaled to 1, but {replicas} are wanted");
+    let releases = scratch.releases().await?;
+    ensure!(releases.len() == 1, "{} releases were made", releases.len());
+    forged_snapshot(world, &scratch).await?;
+    scratch.close().await
+}
+
+/// Makes each change of [`EDITS`], and checks that Events name kubectl and the autoscaler.
+async fn all_put_back(world: &World) -> anyhow::Result<()> {
     let mut left = Vec::new();
     for edit in EDITS {
         kubectl(world, edit.command)?;
@@ -164,29 +219,38 @@ pub async fn put_back(world: &World) -> anyhow::Result<()> {
         }
     }
     ensure!(left.is_empty(), "not put back:\n{}", left.join("\n"));
-    let events = kubectl(
-        world,
-        &["get", "events", "-o", "jsonpath={.items[*].message}"],
-    )?;
-    ensure!(
-        events.contains("was changed by kubectl"),
-        "no Event names kubectl"
-    );
-    settled(world).await?;
-    scratch.edit(json!({"runtime": {"replicas": 1}})).await?;
-    settled(world).await?;
-    let releases = scratch.releases().await?;
-    ensure!(releases.len() == 1, "{} releases were made", releases.len());
-    scratch.close().await
+    let uid = read(world, "cenv/scratch", "{.metadata.uid}")?;
+    let about = format!("--field-selector=involvedObject.uid={uid}");
+    let messages = [
+        "get",
+        "events",
+        &about,
+        "-o",
+        "jsonpath={.items[*].message}",
+    ];
+    let advice = "an autoscaler must scale the CrokodialEnvironment instead";
+    until(
+        &world.progress,
+        "the Events",
+        AUTOSCALER_TIMEOUT,
+        || async {
+            let events = kubectl(world, &messages)?;
+            ensure!(
+                events.contains("was changed by kubectl"),
+                "no Event names kubectl"
+            );
+            ensure!(events.contains(advice), "no Event names the autoscaler");
+            Ok(())
+        },
+    )
+    .await
 }
 
 /// Replaces the snapshot of the serving release by forged ones. None of them may run, the operator may not restart, and
-/// prod must go on to be reconciled.
-pub async fn forged_snapshot(world: &World) -> anyhow::Result<()> {
+/// the environment must go on to be reconciled.
+async fn forged_snapshot(world: &World, scratch: &ScratchEnvironment<'_>) -> anyhow::Result<()> {
     let leader = leader::settled(world).await?;
     let restarts = operators::restarts(&world.client, &leader).await?;
-    let good = images::simulated(world, "good", &[]).await?;
-    let scratch = ScratchEnvironment::open(world, &good, "15s").await?;
     let original = kubectl(
         world,
         &[
@@ -233,7 +297,7 @@ pub async fn forged_snapshot(world: &World) -> anyhow::Result<()> {
         "the operator restarted {} times",
         now - restarts
     );
-    scratch.close().await
+    Ok(())
 }
 
 /// Replaces the snapshot of release 1 by one with this content and the labels of a snapshot.

@@ -197,7 +197,7 @@ fn releases_and_configuration(trials: &mut Trials) {
         candidate::bad_releases,
     );
     trials.add(
-        "what hands change or delete is put back",
+        "what hands change or delete is put back, and a forged snapshot runs nothing",
         Claim::of(Isolation::None, &[Scratch]),
         hand_edits::put_back,
     );
@@ -259,11 +259,6 @@ fn credentials_and_promotion(trials: &mut Trials) {
 
 /// Adds the trials of faults that may concern only their own environment.
 fn neighbours(trials: &mut Trials) {
-    trials.add(
-        "a forged snapshot runs nothing and stops nobody",
-        Claim::of(Isolation::None, &[Scratch]),
-        hand_edits::forged_snapshot,
-    );
     trials.add(
         "a refused child is in the status within five seconds, and the others are created",
         Claim::of(Isolation::IdleProcessors, &[Scratch]),
