@@ -167,6 +167,11 @@ fn releases_and_configuration(trials: &mut Trials) {
         bake::database_unreachable,
     );
     trials.add(
+        "a release with broken assets, start command or release phase reaches no user",
+        Claim::of(Isolation::None, &[Scratch]),
+        candidate::bad_releases,
+    );
+    trials.add(
         "a pinned release survives re-applies and an operator restart, and unpinning returns to the newest",
         Claim::of(Isolation::BusyProcessors, &[Prod]),
         pins::pin,
@@ -190,11 +195,6 @@ fn releases_and_configuration(trials: &mut Trials) {
         "values the app rejects reach no pod, not even after all pods are evicted",
         Claim::of(Isolation::None, &[Staging]),
         candidate::bad_values,
-    );
-    trials.add(
-        "a release with broken assets, start command or release phase reaches no user",
-        Claim::of(Isolation::None, &[Scratch]),
-        candidate::bad_releases,
     );
     trials.add(
         "what hands change or delete is put back, and a forged snapshot runs nothing",
