@@ -18,6 +18,7 @@ mod browser;
 mod candidate;
 mod credentials;
 mod database;
+mod drain;
 mod fake_api;
 mod hand_edits;
 mod leader;
@@ -275,9 +276,9 @@ fn neighbours(trials: &mut Trials) {
         neighbours::lost_namespace,
     );
     trials.add(
-        "a node that takes no pods during the bake blames no release",
+        "a node that is drained during the bake blames no release",
         Claim::ALONE,
-        neighbours::cordoned_node,
+        drain::drained_node,
     );
 }
 

@@ -1,18 +1,23 @@
 //! Tests that a fault in one place concerns only the environments there: a namespace without its rights, a deleted
-//! namespace, a quota, an admission policy, a node that takes no pods.
+//! namespace, a quota, an admission policy.
 
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use crokodial_cluster::deploy::helm;
+use crokodial_cluster::edge::site::Site;
 use crokodial_cluster::{Stage, wait::until};
 use crokodial_crds::condition::ConditionType;
-use crokodial_crds::{CrokodialEnvironment, ReleasePhase};
+use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, ReleasePhase};
+use kube::ResourceExt;
 use kube::api::{DeleteParams, PostParams};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::json;
 
 use crate::leader;
 use crate::pins;
+use crate::rotation;
 use crate::support::images;
 use crate::support::scratch::ScratchEnvironment;
 use crate::support::world::World;
@@ -27,10 +32,18 @@ const VERDICT_TIMEOUT: Duration = Duration::from_secs(5);
 const REGAIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// Timeout for prod's pods to follow an edit.
 const ROLL_TIMEOUT: Duration = Duration::from_secs(90);
+/// Timeout for the API server to enforce a new admission policy.
+const POLICY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Name of the quota that allows no Ingress.
+const QUOTA: &str = "trial-no-ingress";
+/// Name of the admission policy, and of its binding, that allows no PodDisruptionBudget of the scratch environment.
+const POLICY: &str = "trial-no-budget";
 
 /// Takes the operator's rights in staging's namespace away and adds a watched namespace that is then deleted. Prod must
-/// be scaled, pinned and unpinned meanwhile, and both operator pods must become ready again after a restart. When staging's
-/// rights are back, the same operators must attend to it at once.
+/// be scaled, pinned and unpinned meanwhile, its credential must rotate, its certificate must be put back, and both
+/// operator pods must become ready again after a restart. When staging's rights are back, the same operators must attend
+/// to it at once.
 pub async fn lost_namespace(world: &World) -> anyhow::Result<()> {
     let watched = "namespaces.watch={crokodial-staging,crokodial-prod,trial-gone}";
     helm::install(&world.cluster, &world.operator, &["--set", watched])?;
@@ -91,46 +104,109 @@ pub async fn lost_namespace(world: &World) -> anyhow::Result<()> {
     world.ready(PROD).await
 }
 
-/// Restarts the operator, then scales, pins and unpins prod.
+/// Restarts the operator. Then rotates prod's credential while prod is scaled, and rotates it back while prod is pinned
+/// and unpinned. Deletes two children of prod, which must be put back.
 async fn prod_works(world: &World) -> anyhow::Result<()> {
     let rollout = ["-n", helm::NAMESPACE, "rollout"];
     let name = crokodial_cluster::deploy::operators::DEPLOYMENT;
     world.kubectl(&[&rollout[..], &["restart", name]].concat())?;
     world.kubectl(&[&rollout[..], &["status", name, "--timeout=120s"]].concat())?;
     leader::settled(world).await?;
+    let credential = world.mongo_uri(PROD)?;
+    let rotated = format!("{credential}&appName=neighbours");
+    rotation::rotate(world, PROD, &rotated).await?;
     world
         .edit(PROD, json!({"runtime": {"replicas": 3}}))
         .await?;
-    pods(world, PROD, 3).await?;
+    prod_reads(world, &rotated, 3).await?;
     world
         .edit(PROD, json!({"runtime": {"replicas": 2}}))
         .await?;
-    pods(world, PROD, 2).await?;
     let releases = world.releases(PROD).await?;
-    let good = |r: &&crokodial_crds::CrokodialRelease| {
+    let good = |r: &&CrokodialRelease| {
         r.status
             .as_ref()
             .is_some_and(|s| s.phase == ReleasePhase::Good)
     };
     let mut numbers = releases.iter().rev().filter(good).map(|r| r.spec.number);
     let newest = numbers.next().context("no good release")?;
-    if let Some(older) = numbers.next() {
-        let release = format!("prod-{older}");
-        pins::set_pin(world, PROD, &release, true)?;
-        serves(world, older).await?;
-        pins::set_pin(world, PROD, &release, false)?;
+    let older = numbers.next();
+    if let Some(number) = older {
+        pins::set_pin(world, PROD, &format!("prod-{number}"), true)?;
+        serves(world, number).await?;
+    }
+    rotation::rotate(world, PROD, &credential).await?;
+    if let Some(number) = older {
+        pins::set_pin(world, PROD, &format!("prod-{number}"), false)?;
         serves(world, newest).await?;
     }
-    let deployment = ["-n", "crokodial-prod", "delete", "networkpolicy", "prod"];
-    world.kubectl(&deployment)?;
+    prod_reads(world, &credential, 2).await?;
+    children_put_back(world).await
+}
+
+/// Waits until prod has this number of pods, and all of them were started with this connection string.
+async fn prod_reads(world: &World, uri: &str, wanted: usize) -> anyhow::Result<()> {
+    let namespace = PROD.namespace();
+    let read = |what: &[&str]| world.kubectl(&[&["-n", &namespace, "get"], what].concat());
+    let selector = "crokodial.com/environment=prod,app.kubernetes.io/component=web";
+    let numbers = r"jsonpath={.items[*].metadata.annotations.crokodial\.com/credentials}";
+    let number = r"jsonpath={.metadata.annotations.crokodial\.com/generation}";
+    until(&world.progress, "the credential", ROLL_TIMEOUT, || async {
+        let used = rotation::in_use(world, PROD).await?;
+        ensure!(used == uri, "the new credential is not in use");
+        let generation = read(&["secret", "prod-mongo-active", "-o", number])?;
+        let pods = read(&["pods", "-l", selector, "-o", numbers])?;
+        let pods: Vec<&str> = pods.split_whitespace().collect();
+        let current = pods.iter().filter(|of_pod| {
+            let mongo = of_pod.split('.').next();
+            mongo == Some(generation.as_str())
+        });
+        ensure!(
+            (current.count(), pods.len()) == (wanted, wanted),
+            "{wanted} pods of generation {generation} are wanted, there are {pods:?}"
+        );
+        Ok(())
+    })
+    .await
+}
+
+/// Deletes prod's NetworkPolicy and its certificate. Both must be put back, the certificate as a new one for prod's domain.
+async fn children_put_back(world: &World) -> anyhow::Result<()> {
+    let namespace = PROD.namespace();
+    let secrets = world.secrets(PROD);
+    let before = secrets.get("prod-tls").await?.uid();
+    world.kubectl(&[
+        "-n",
+        &namespace,
+        "delete",
+        "networkpolicy/prod",
+        "secret/prod-tls",
+    ])?;
     until(
         &world.progress,
-        "the policy put back",
+        "the children put back",
         VERDICT_TIMEOUT,
-        || async { world.kubectl(&["-n", "crokodial-prod", "get", "networkpolicy", "prod"]) },
+        || async {
+            world.kubectl(&["-n", &namespace, "get", "networkpolicy", "prod"])?;
+            let secret = secrets.get("prod-tls").await?;
+            ensure!(secret.uid() != before, "the certificate is the old one");
+            let data = secret.data.unwrap_or_default();
+            let pem = data.get("tls.crt").context("no certificate")?;
+            let certificate = CertificateDer::from_pem_slice(&pem.0)?;
+            let parsed = rustls::server::ParsedCertificate::try_from(&certificate)?;
+            rustls::client::verify_server_name(&parsed, &ServerName::try_from(PROD.domain())?)?;
+            Ok(())
+        },
     )
     .await?;
-    Ok(())
+    let site = Site::https(world, PROD.domain())?;
+    // The ingress controller takes some seconds to load the certificate.
+    until(&world.progress, "prod", REGAIN_TIMEOUT, || async {
+        let status = site.get("/api/health").await?.status;
+        ensure!(status == 200, "prod answered {status}");
+        Ok(())
+    })
+    .await
 }
 
 /// Waits until this release serves prod.
@@ -158,51 +234,17 @@ async fn pods(world: &World, stage: Stage, wanted: usize) -> anyhow::Result<()> 
 }
 
 /// Creates an environment in a namespace with a quota for Ingresses and an admission policy against its
-/// PodDisruptionBudget. Both must be reported within five seconds, while the other children are created; without them
-/// the environment becomes Ready.
+/// PodDisruptionBudget. Both must be reported within five seconds, while the other children are created and the release
+/// is rolled out; without them the environment becomes Ready.
 pub async fn refused_writes(world: &World) -> anyhow::Result<()> {
-    let namespace = STAGING.namespace();
-    let in_staging = |arguments: &[&str]| world.kubectl(&[&["-n", &namespace], arguments].concat());
-    ScratchEnvironment::remove(world).await?;
-    let uri = world.mongo_uri(STAGING)?;
-    crokodial_cluster::deploy::environments::secrets(&world.client, &namespace, "scratch-", &uri)
-        .await?;
-    in_staging(&[
-        "create",
-        "quota",
-        "trial-stop",
-        "--hard=count/ingresses.networking.k8s.io=0",
-    ])?;
     let image = images::simulated(world, "good", &[]).await?;
-    let mut spec = crokodial_cluster::deploy::environments::environment(STAGING)?.spec;
-    spec.image = Some(image);
-    spec.domain = "scratch.crokodial.test".to_owned();
-    let mut made = serde_json::to_value(CrokodialEnvironment::new(ScratchEnvironment::NAME, spec))?;
-    made["spec"]["mongo"] = json!({"uriSecretRef": {"name": "scratch-mongo"}});
-    made["spec"]["config"]["secretRefs"] = json!([{"name": "scratch-dialer"}]);
-    let made: CrokodialEnvironment = serde_json::from_value(made)?;
-    world
-        .environments(STAGING)
-        .create(&PostParams::default(), &made)
-        .await?;
-    let refused = world
-        .condition(
-            (STAGING, ScratchEnvironment::NAME),
-            ConditionType::Ready,
-            VERDICT_TIMEOUT,
-            |c| c.status == "False" && c.message.contains("trial-stop"),
-        )
-        .await;
-    let service = until(&world.progress, "the Service", VERDICT_TIMEOUT, || async {
-        in_staging(&["get", "service", ScratchEnvironment::NAME])
-    })
-    .await;
-    in_staging(&["delete", "quota", "trial-stop"])?;
-    println!(
-        "a refused Ingress: {}",
-        refused.context("the quota in the status")?.message
-    );
-    service.context("the Service beside the refused Ingress")?;
+    let file = world.cluster.layout.path("refusals.json");
+    std::fs::write(&file, refusals().to_string())?;
+    let file = file.display().to_string();
+    let tested = refused(world, &image, &file).await;
+    let removed = world.kubectl(&["delete", "--ignore-not-found", "-f", &file]);
+    tested?;
+    removed?;
     world
         .condition(
             (STAGING, ScratchEnvironment::NAME),
@@ -214,41 +256,81 @@ pub async fn refused_writes(world: &World) -> anyhow::Result<()> {
     ScratchEnvironment::remove(world).await
 }
 
-/// Makes the only node take no pods and deletes the pods of a release in its bake. The release must wait and become
-/// good once the node takes pods again.
-pub async fn cordoned_node(world: &World) -> anyhow::Result<()> {
-    let good = images::simulated(world, "good", &[]).await?;
-    let next = images::simulated(world, "next", &["--exit-after-seconds=86400"]).await?;
-    let scratch = ScratchEnvironment::open(world, &good, "60s").await?;
-    scratch.edit(json!({"image": next})).await?;
-    scratch.until(2, &[ReleasePhase::Baking]).await?;
-    let node = world.kubectl(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"])?;
-    world.kubectl(&["cordon", &node])?;
-    let selector = "crokodial.com/environment=scratch,app.kubernetes.io/component=web";
+/// Returns the quota, and the admission policy with its binding, that refuse children of the scratch environment.
+fn refusals() -> serde_json::Value {
     let namespace = STAGING.namespace();
-    let deleted = world.kubectl(&[
-        "-n",
-        &namespace,
-        "delete",
-        "pod",
-        "-l",
-        selector,
-        "--force",
-        "--grace-period=0",
-    ]);
-    // Longer than it takes three failed probes to be confirmed and blamed.
-    tokio::time::sleep(Duration::from_secs(40)).await;
-    world.kubectl(&["uncordon", &node])?;
-    deleted?;
-    let release = scratch
-        .until(2, &[ReleasePhase::Baking, ReleasePhase::Good])
+    json!({"apiVersion": "v1", "kind": "List", "items": [
+        {
+            "apiVersion": "v1", "kind": "ResourceQuota",
+            "metadata": {"name": QUOTA, "namespace": namespace},
+            "spec": {"hard": {"count/ingresses.networking.k8s.io": "0"}},
+        },
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+            "metadata": {"name": POLICY},
+            "spec": {
+                "matchConstraints": {"resourceRules": [{
+                    "apiGroups": ["policy"],
+                    "apiVersions": ["v1"],
+                    "operations": ["CREATE", "UPDATE"],
+                    "resources": ["poddisruptionbudgets"],
+                }]},
+                "validations": [{"expression": format!("object.metadata.name != '{}'", ScratchEnvironment::NAME)}],
+            },
+        },
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": POLICY},
+            "spec": {
+                "policyName": POLICY,
+                "validationActions": ["Deny"],
+                "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
+            },
+        },
+    ]})
+}
+
+/// Creates the objects of [`refusals`] from `file`, and then the scratch environment. Returns when its release is in its
+/// bake.
+async fn refused(world: &World, image: &str, file: &str) -> anyhow::Result<()> {
+    world.kubectl(&["apply", "-f", file])?;
+    let namespace = STAGING.namespace();
+    let in_staging = |arguments: &[&str]| world.kubectl(&[&["-n", &namespace], arguments].concat());
+    let budget = [
+        "create",
+        "poddisruptionbudget",
+        ScratchEnvironment::NAME,
+        "--selector=app=trial",
+        "--min-available=1",
+        "--dry-run=server",
+    ];
+    until(&world.progress, "the policy", POLICY_TIMEOUT, || async {
+        let tried = in_staging(&budget);
+        let refused = tried.is_err_and(|error| error.to_string().contains(POLICY));
+        ensure!(refused, "a PodDisruptionBudget is accepted");
+        Ok(())
+    })
+    .await?;
+    let scratch = ScratchEnvironment::create(world, image).await?;
+    let reported = world
+        .condition(
+            (STAGING, ScratchEnvironment::NAME),
+            ConditionType::Ready,
+            VERDICT_TIMEOUT,
+            |c| c.status == "False" && c.message.contains(QUOTA) && c.message.contains(POLICY),
+        )
+        .await
+        .context("the quota and the policy in the status")?;
+    println!("refused children: {}", reported.message);
+    until(&world.progress, "the others", VERDICT_TIMEOUT, || async {
+        in_staging(&["get", "service/scratch", "secret/scratch-tls"])
+    })
+    .await
+    .context("the Service and the certificate beside the refused children")?;
+    scratch
+        .until(1, &[ReleasePhase::Baking, ReleasePhase::Good])
         .await?;
-    println!(
-        "no node takes the pods: {:?}",
-        release.status.and_then(|s| s.message)
-    );
-    scratch.until(2, &[ReleasePhase::Good]).await?;
-    scratch.close().await
+    Ok(())
 }
 
 /// Creates environments with prod's domain and with `route.kind: None`. Neither may get a certificate for the domain.

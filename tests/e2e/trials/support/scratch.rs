@@ -41,6 +41,18 @@ impl<'a> ScratchEnvironment<'a> {
         image: &str,
         bake: &str,
     ) -> anyhow::Result<Self> {
+        let scratch = Self::create_on(world, mongo, image).await?;
+        scratch.until(1, &[ReleasePhase::Good]).await?;
+        scratch.edit(json!({"rollout": {"bake": bake}})).await?;
+        Ok(scratch)
+    }
+
+    /// Creates the environment with two pods and a bake of 5 s. Does not wait for its first release, which runs `image`.
+    pub async fn create(world: &'a World, image: &str) -> anyhow::Result<Self> {
+        Self::create_on(world, MONGO, image).await
+    }
+
+    async fn create_on(world: &'a World, mongo: &str, image: &str) -> anyhow::Result<Self> {
         Self::remove(world).await?;
         let uri = world.mongo_uri(STAGING)?.replace(MONGO, mongo);
         let namespace = STAGING.namespace();
@@ -59,10 +71,7 @@ impl<'a> ScratchEnvironment<'a> {
         let made = serde_json::from_value(made)?;
         let environments = world.environments(STAGING);
         environments.create(&PostParams::default(), &made).await?;
-        let scratch = Self { world };
-        scratch.until(1, &[ReleasePhase::Good]).await?;
-        scratch.edit(json!({"rollout": {"bake": bake}})).await?;
-        Ok(scratch)
+        Ok(Self { world })
     }
 
     /// Applies a merge patch to the environment's spec.
