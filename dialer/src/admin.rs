@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use rand::RngCore;
 
-use crate::accounts::{Accounts, Caller};
+use crate::accounts::{AccountError, Accounts, Caller};
 use crate::config::Config;
 use crate::domain::email;
 use crate::security::token::TokenKeys;
@@ -21,12 +21,11 @@ use crate::store::Store;
 pub async fn create(config: &Config, typed: &str, name: &str) -> anyhow::Result<String> {
     let address = normal(typed)?;
     let password = random_password();
-    let store = Arc::new(Store::new(config.mongo.clone()));
-    let created = accounts(config, &store)
-        .create(&address, name.trim(), password.clone(), "admin")
-        .await;
-    store.close().await;
-    created?;
+    let create = async |accounts: &Accounts| {
+        let (name, password) = (name.trim(), password.clone());
+        accounts.create(&address, name, password, "admin").await
+    };
+    with_accounts(config, create).await?;
     Ok(password)
 }
 
@@ -43,12 +42,13 @@ pub async fn reset(config: &Config, typed: &str) -> anyhow::Result<String> {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         user_agent: "dialer admin reset".to_owned(),
     };
-    let store = Arc::new(Store::new(config.mongo.clone()));
-    let replaced = accounts(config, &store)
-        .force_password(typed.trim(), &address, password.clone(), &caller)
-        .await;
-    store.close().await;
-    replaced?;
+    let replace = async |accounts: &Accounts| {
+        let (typed, password) = (typed.trim(), password.clone());
+        accounts
+            .force_password(typed, &address, password, &caller)
+            .await
+    };
+    with_accounts(config, replace).await?;
     Ok(password)
 }
 
@@ -66,12 +66,20 @@ fn random_password() -> String {
     hex::encode(secret)
 }
 
-fn accounts(config: &Config, store: &Arc<Store>) -> Accounts {
-    Accounts::new(
-        Arc::clone(store),
+/// Connects to the database, runs `work`, and closes the connection.
+async fn with_accounts<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Accounts) -> Result<T, AccountError>,
+) -> Result<T, AccountError> {
+    let store = Arc::new(Store::new(config.mongo.clone()));
+    let accounts = Accounts::new(
+        Arc::clone(&store),
         TokenKeys::new(config.jwt_secret.expose().as_bytes()),
         config.login_limits,
         config.registration,
         config.session_lifetime,
-    )
+    );
+    let done = work(&accounts).await;
+    store.close().await;
+    done
 }

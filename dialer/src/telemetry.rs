@@ -18,8 +18,8 @@ pub fn start(config: &Config) -> Option<ClientInitGuard> {
 }
 
 /// Starts logging to standard error: standard output is for the results of commands, such as the password that
-/// `dialer admin create` prints, and is read by scripts. Also installs a panic hook that logs panics with secrets removed from the
-/// message.
+/// `dialer admin create` prints, and is read by scripts. Also installs a panic hook that logs panics with secrets
+/// removed from the message.
 fn start_logs(logging: &Logging) {
     let mut filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     // At debug level these libraries would log what clients send, including tokens.

@@ -49,13 +49,7 @@ impl Hasher {
             .acquire_owned()
             .await
             .map_err(|_| Busy)?;
-        let memory = Arc::clone(&self.memory);
-        tokio::task::spawn_blocking(move || {
-            let _held = (place, permit);
-            work(&mut memory.lock().unwrap_or_else(PoisonError::into_inner))
-        })
-        .await
-        .map_err(|_| Busy)
+        self.execute((place, permit), work).await
     }
 
     /// Runs `work` only if no other work is running. Returns `None` if other work is running or if `work` panics.
@@ -64,12 +58,22 @@ impl Hasher {
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Option<T> {
         let permit = Arc::clone(&self.permit).try_acquire_owned().ok()?;
+        self.execute(permit, work).await.ok()
+    }
+
+    /// Runs `work` on a blocking thread. `held` is dropped when `work` has ended, even if the caller is cancelled before.
+    async fn execute<T: Send + 'static>(
+        &self,
+        held: impl Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
+    ) -> Result<T, Busy> {
         let memory = Arc::clone(&self.memory);
-        let work = move || {
-            let _held = permit;
+        tokio::task::spawn_blocking(move || {
+            let _held = held;
             work(&mut memory.lock().unwrap_or_else(PoisonError::into_inner))
-        };
-        tokio::task::spawn_blocking(work).await.ok()
+        })
+        .await
+        .map_err(|_| Busy)
     }
 }
 
