@@ -11,37 +11,33 @@ use super::finding::Finding;
 
 /// Checks the parts of `runtime.pod` whose types the schema does not know. Returns a finding that names an invalid field.
 pub fn check(pod: &PodSettings) -> Result<(), Finding> {
-    let bad = |field: &str, what: &str| {
-        let seen = format!("spec.runtime.pod.{field} is not a {what} of Kubernetes");
-        Err(Finding::no(Reason::InvalidSpec, seen))
-    };
-    let unknown = |path: &str, field: &str| {
-        let seen = format!("spec.runtime.pod.{path}: Kubernetes has no field {field} here");
-        Err(Finding::no(Reason::InvalidSpec, seen))
-    };
     if let Some(affinity) = &pod.affinity {
-        match read_again::<Affinity>(affinity) {
-            None => return bad("affinity", "pod's affinity"),
-            Some(again) => {
-                if let Some((path, field)) = lost_field(affinity, &again, "affinity") {
-                    return unknown(&path, &field);
-                }
-            }
-        }
+        check_part::<Affinity>(affinity, "affinity", "pod's affinity")?;
     }
     let selectors = pod.topology_spread_constraints.iter();
     for selector in selectors.filter_map(|c| c.label_selector.as_ref()) {
         let path = "topologySpreadConstraints.labelSelector";
-        match read_again::<LabelSelector>(selector) {
-            None => return bad(path, "label selector"),
-            Some(again) => {
-                if let Some((path, field)) = lost_field(selector, &again, path) {
-                    return unknown(&path, &field);
-                }
-            }
-        }
+        check_part::<LabelSelector>(selector, path, "label selector")?;
     }
     Ok(())
+}
+
+/// Checks that the value at `path` is a `T`, which messages call `what`, and has only fields of it.
+fn check_part<T: DeserializeOwned + Serialize>(
+    value: &Value,
+    path: &str,
+    what: &str,
+) -> Result<(), Finding> {
+    let seen = match read_again::<T>(value) {
+        None => format!("spec.runtime.pod.{path} is not a {what} of Kubernetes"),
+        Some(again) => match lost_field(value, &again, path) {
+            None => return Ok(()),
+            Some((path, field)) => {
+                format!("spec.runtime.pod.{path}: Kubernetes has no field {field} here")
+            }
+        },
+    };
+    Err(Finding::no(Reason::InvalidSpec, seen))
 }
 
 /// Returns the JSON of a value after it was read as a `T`, which drops unknown fields; `None` if it is no `T`.

@@ -12,6 +12,7 @@ use kube::ResourceExt;
 
 use super::model::annotations::{CONTENT, CONTENTS, CREDENTIALS, GENERATION};
 use super::model::children::Children;
+use super::model::objects::pod_annotation;
 use crate::fingerprint::Key;
 
 /// Data of a Secret, by key.
@@ -30,8 +31,7 @@ impl RolledContent {
     /// Reads the state of `<env>-mongo-active` and of `<env>-config-active`, in this order, from the Deployment.
     pub fn of(live: &Children) -> (Self, Self) {
         let deployment = live.deployment();
-        let template = deployment.and_then(|d| d.spec.as_ref()?.template.metadata.as_ref());
-        let numbers = template.and_then(|m| m.annotations.as_ref()?.get(CREDENTIALS));
+        let numbers = deployment.and_then(|d| pod_annotation(d, CREDENTIALS));
         let marks = deployment.and_then(|d| d.annotations().get(CONTENTS));
         let pair = |text: Option<&String>| {
             let (mongo, config) = text.and_then(|t| t.split_once('.')).unwrap_or_default();

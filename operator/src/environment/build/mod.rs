@@ -26,6 +26,7 @@ use super::decide::release_jobs::ReleaseJobStep;
 use super::effective::Effective;
 use super::model::annotations::{CONTENTS, CREDENTIALS, RESTART};
 use super::model::children::{Child, ChildKind, Children, Desired, JobChange};
+use super::model::objects::pod_annotation;
 use super::model::owner::Owner;
 use super::running;
 use super::validate::Valid;
@@ -227,8 +228,7 @@ fn restart(plan: Plan<'_>) -> &str {
         return wanted;
     }
     let live = plan.live.deployment().filter(|d| plan.owner.owns(*d));
-    let pods = live.and_then(|d| d.spec.as_ref()?.template.metadata.as_ref());
-    let stays = pods.and_then(|m| m.annotations.as_ref()?.get(RESTART));
+    let stays = live.and_then(|d| pod_annotation(d, RESTART));
     stays.map_or("", String::as_str)
 }
 
@@ -243,11 +243,7 @@ fn kept(plan: Plan<'_>, number: i64, replicas: i32) -> Child {
         return Child::Keep;
     };
     // Whoever owns the annotation, another value would replace pods.
-    let pods = live
-        .spec
-        .as_ref()
-        .and_then(|s| s.template.metadata.as_ref());
-    let credentials = pods.and_then(|m| m.annotations.as_ref()?.get(CREDENTIALS).cloned());
+    let credentials = pod_annotation(live, CREDENTIALS).cloned();
     let contents = live.annotations().get(CONTENTS).cloned();
     let running = workload::Running {
         credentials: credentials.unwrap_or_default(),

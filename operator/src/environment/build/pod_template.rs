@@ -68,17 +68,9 @@ fn place(template: &mut Value, owner: &Owner, pod: &PodSettings) {
         template["metadata"]["annotations"] = json!(pod.annotations);
     }
     let spec = &mut template["spec"];
-    if !pod.node_selector.is_empty() {
-        spec["nodeSelector"] = json!(pod.node_selector);
-    }
-    if !pod.tolerations.is_empty() {
-        spec["tolerations"] = json!(pod.tolerations);
-    }
+    select_nodes(spec, pod);
     if let Some(affinity) = &pod.affinity {
         spec["affinity"] = affinity.clone();
-    }
-    if let Some(class) = &pod.priority_class_name {
-        spec["priorityClassName"] = json!(class);
     }
     if !pod.topology_spread_constraints.is_empty() {
         let counted = |constraint: &SpreadConstraint| {
@@ -90,6 +82,19 @@ fn place(template: &mut Value, owner: &Owner, pod: &PodSettings) {
         };
         let constraints = pod.topology_spread_constraints.iter().map(counted);
         spec["topologySpreadConstraints"] = constraints.collect();
+    }
+}
+
+/// Adds to the spec of a pod the labels and taints of its nodes, and its priority, as far as they are given.
+pub(super) fn select_nodes(spec: &mut Value, pod: &PodSettings) {
+    if !pod.node_selector.is_empty() {
+        spec["nodeSelector"] = json!(pod.node_selector);
+    }
+    if !pod.tolerations.is_empty() {
+        spec["tolerations"] = json!(pod.tolerations);
+    }
+    if let Some(class) = &pod.priority_class_name {
+        spec["priorityClassName"] = json!(class);
     }
 }
 

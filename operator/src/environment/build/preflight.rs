@@ -4,6 +4,8 @@ use crokodial_crds::PodSettings;
 use crokodial_crds::names::{COMPONENT_PREFLIGHT, Children as Names, LABEL_COMPONENT};
 use serde_json::{Value, json};
 
+use super::pod_template::select_nodes;
+
 use super::secrets::encoded;
 use crate::environment::credential_check::plan::Start;
 use crate::environment::effective::Preflight;
@@ -102,21 +104,10 @@ fn pod(owner: &Owner, preflight: &Preflight, image: &str, start: &Start) -> Valu
 /// Gives the pod the nodes and the priority of the app's pods: only from there is it certain that the app reaches the
 /// database.
 fn place(pod: &mut Value, placement: &PodSettings) {
-    if !placement.node_selector.is_empty() {
-        pod["nodeSelector"] = json!(placement.node_selector);
-    }
-    if !placement.tolerations.is_empty() {
-        pod["tolerations"] = json!(placement.tolerations);
-    }
-    if let Some(nodes) = placement
-        .affinity
-        .as_ref()
-        .and_then(|a| a.get("nodeAffinity"))
-    {
+    select_nodes(pod, placement);
+    let affinity = placement.affinity.as_ref();
+    if let Some(nodes) = affinity.and_then(|a| a.get("nodeAffinity")) {
         pod["affinity"] = json!({"nodeAffinity": nodes});
-    }
-    if let Some(class) = &placement.priority_class_name {
-        pod["priorityClassName"] = json!(class);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Helper functions that read fields of Kubernetes objects.
 
 use crokodial_crds::names::LABEL_COMPONENT;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 
@@ -38,4 +39,10 @@ pub fn published_address(ingress: &Ingress) -> Option<String> {
         .as_ref()?
         .first()?;
     published.ip.clone().or_else(|| published.hostname.clone())
+}
+
+/// Returns the value of an annotation of the pods that a Deployment makes; `None` if they do not have it.
+pub fn pod_annotation<'a>(deployment: &'a Deployment, name: &str) -> Option<&'a String> {
+    let pods = deployment.spec.as_ref()?.template.metadata.as_ref()?;
+    pods.annotations.as_ref()?.get(name)
 }
