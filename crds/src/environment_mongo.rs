@@ -67,7 +67,8 @@ pub struct MongoSpec {
     pub rotation: Option<RotationMode>,
 
     /// Value that was not used before, such as a date. With `rotation: Manual`, a new value gives the application the
-    /// newest connection string that passed the check.
+    /// newest connection string that passed the check. A new value also gives the application once more the
+    /// connection string and the values of `config.secretRefs` with which pods did not become ready (`ValuesNotReady`).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*$')")

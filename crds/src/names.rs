@@ -76,6 +76,13 @@ impl<'a> Children<'a> {
         format!("{}-config-candidate", self.0)
     }
 
+    /// Returns the name of the Secret with the connection string and the values of `config.secretRefs` with which all pods
+    /// became ready last.
+    #[must_use]
+    pub fn proven(self) -> String {
+        format!("{}-proven", self.0)
+    }
+
     /// Returns the name of the Deployment of the candidate pod, which tests a new release or new Secret values. The
     /// NetworkPolicy of candidate pods and of release phases has the same name.
     #[must_use]

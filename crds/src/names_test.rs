@@ -113,6 +113,7 @@ fn children_have_the_published_names() {
         children.deployment(),
         children.mongo_active(),
         children.config_active(),
+        children.proven(),
         children.tls(),
         children.snapshot(42),
         children.release(42),
@@ -123,6 +124,7 @@ fn children_have_the_published_names() {
             "prod",
             "prod-mongo-active",
             "prod-config-active",
+            "prod-proven",
             "prod-tls",
             "prod-r42",
             "prod-42"
@@ -138,7 +140,7 @@ proptest! {
     ) {
         prop_assume!(a != b && !a.ends_with("-candidate") && !b.ends_with("-candidate"));
         let (a, b): (EnvironmentName, EnvironmentName) = (a.parse().unwrap(), b.parse().unwrap());
-        let secrets = |c: Children<'_>, n| [c.mongo_active(), c.config_active(), c.tls(), c.snapshot(n)];
+        let secrets = |c: Children<'_>, n| [c.mongo_active(), c.config_active(), c.proven(), c.tls(), c.snapshot(n)];
         for name in secrets(Children::of(&a), m) {
             prop_assert!(!secrets(Children::of(&b), n).contains(&name), "{}", name);
         }
@@ -151,7 +153,7 @@ proptest! {
         prop_assume!(!name.ends_with("-candidate"));
         let name: EnvironmentName = name.parse().unwrap();
         let c = Children::of(&name);
-        for child in [c.deployment(), c.mongo_active(), c.config_active(), c.tls(), c.snapshot(number), c.release(number)] {
+        for child in [c.deployment(), c.mongo_active(), c.config_active(), c.proven(), c.tls(), c.snapshot(number), c.release(number)] {
             prop_assert!(is_label(&child, 63), "{}", child);
         }
     }

@@ -148,7 +148,7 @@ impl Reason {
                 "Remove the cause the message names; the release then continues by itself."
             }
             Self::ValuesNotReady => {
-                "Look at the log of the pods that are not ready, and correct the Secret in mongo.uriSecretRef or config.secretRefs."
+                "Look at the cause in the message or at the log of the pods that are not ready, and correct the Secret in mongo.uriSecretRef or config.secretRefs. If it is right and the cause was another, set a new mongo.rotateNonce."
             }
             Self::SnapshotLost | Self::SnapshotInvalid => {
                 "Restore the ConfigMap that the message names from a backup, or change the spec so that a new release is made."

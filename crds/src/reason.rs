@@ -240,8 +240,10 @@ pub enum Reason {
     /// The last good or pinned release does not become ready again.
     #[strum(props(who = "cluster administrator"))]
     RollbackStuck,
-    /// Pods with the newest connection string or secret values do not become ready within `rollout.progressDeadline`. The
-    /// pods with the earlier ones go on, but a container of theirs that restarts gets the newest ones.
+    /// Pods with the newest connection string or secret values do not become ready within `rollout.progressDeadline`. If
+    /// the application is seen to fail with them, the pods get those with which all pods were ready last, and the newest
+    /// ones are not tried again before they or `mongo.rotateNonce` change. Until then, and if the cluster may be to blame,
+    /// the pods with the earlier ones go on, but a container of theirs that restarts gets the newest ones.
     #[strum(props(who = "user"))]
     ValuesNotReady,
     /// The snapshot of the release that must run was deleted, and its content is not known. The pods that run go on, and

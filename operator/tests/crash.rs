@@ -16,6 +16,9 @@ const BAD: &str = "registry.test/dialer:bad";
 /// Image that starts and then fails in its bake.
 const SHAKY: &str = "registry.test/dialer:shaky";
 
+/// Password that the database accepts and with which pods exit.
+const UNFIT: &str = "unfit";
+
 /// Maximum number of reconciles until operator and cluster are at rest.
 const MAX_ROUNDS: usize = 200;
 
@@ -72,12 +75,15 @@ enum Life {
     Releases,
     /// Promotion to prod of an image that is good in staging.
     Promotion,
+    /// A credential that the database accepts and with which pods exit, so that the earlier one comes back, and one with
+    /// which they run.
+    Contents,
 }
 
 impl Life {
     fn environment(self) -> &'static str {
         match self {
-            Self::Releases => "staging",
+            Self::Releases | Self::Contents => "staging",
             Self::Promotion => "prod",
         }
     }
@@ -86,6 +92,7 @@ impl Life {
     async fn prepared(self) -> Site {
         match self {
             Self::Releases => Site::new(),
+            Self::Contents => Site::good().await,
             Self::Promotion => promotable().await,
         }
     }
@@ -105,6 +112,14 @@ impl Life {
                 |site| rotate(site, "new"),
             ],
             Self::Promotion => &[|site| site.image("prod", NEW), |site| site.advance(10)],
+            Self::Contents => &[
+                |site| {
+                    site.world.behave_with(UNFIT, Behaviour::CrashLoop);
+                    rotate(site, UNFIT);
+                },
+                |site| site.advance(301),
+                |site| rotate(site, "new"),
+            ],
         }
     }
 
@@ -112,13 +127,14 @@ impl Life {
         match self {
             Self::Releases => &["1 Good", "2 Rejected", "3 RolledBack"],
             Self::Promotion => &["1 Good", "2 Good"],
+            Self::Contents => &["1 Good"],
         }
     }
 
     /// Returns the number of the release that runs at the end.
     fn runs(self) -> &'static str {
         match self {
-            Self::Releases => "1",
+            Self::Releases | Self::Contents => "1",
             Self::Promotion => "2",
         }
     }
@@ -129,6 +145,7 @@ impl Life {
         match self {
             Self::Releases => 100,
             Self::Promotion => 25,
+            Self::Contents => 35,
         }
     }
 }
@@ -204,6 +221,7 @@ fn blur(value: &mut Value) {
                     || key == "issuer"
                     || key == "message"
                     || key == "crokodial.com/candidate-uid"
+                    || key.ends_with("-verdict")
                     || key.ends_with("-mark")
                     || key.ends_with("-marks");
                 if random || drawn || time {
@@ -355,4 +373,20 @@ async fn a_crash_before_any_write_of_a_promotion_changes_nothing_of_the_end() {
 #[tokio::test(start_paused = true)]
 async fn a_crash_after_any_write_of_a_promotion_changes_nothing_of_the_end() {
     at_every_write(Life::Promotion, Fault::CrashAfter, Start::Reconcile, 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_before_any_write_of_a_return_to_earlier_content_changes_nothing_of_the_end() {
+    at_every_write(Life::Contents, Fault::CrashBefore, Start::Reconcile, 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_after_any_write_of_a_return_to_earlier_content_changes_nothing_of_the_end() {
+    at_every_write(Life::Contents, Fault::CrashAfter, Start::Reconcile, 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_write_of_a_return_to_earlier_content_changes_nothing_of_the_end() {
+    at_every_write(Life::Contents, Fault::Status(500), Start::Event, 2).await;
+    at_every_write(Life::Contents, Fault::ConnectionLostAfter, Start::Event, 2).await;
 }

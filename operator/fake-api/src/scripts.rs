@@ -19,20 +19,35 @@ pub enum Behaviour {
     RestartsAfterReady(i64),
 }
 
-/// Scripted behaviors by image.
+/// Scripted behaviors by image, and by what pods read from Secrets.
 #[derive(Debug, Default, Clone)]
-pub struct PodScripts(BTreeMap<String, Behaviour>);
+pub struct PodScripts {
+    images: BTreeMap<String, Behaviour>,
+    values: BTreeMap<String, Behaviour>,
+}
 
 impl PodScripts {
     /// Sets the behavior of an image. `image` is its digest (`sha256:…`) or its full reference.
     pub fn script(&mut self, image: &str, behaviour: Behaviour) {
-        self.0.insert(image.into(), behaviour);
+        self.images.insert(image.into(), behaviour);
     }
 
-    /// Returns the behavior that was set for the image reference or for its digest; `Healthy` if none was set.
-    pub fn of(&self, image: &str) -> Behaviour {
+    /// Sets the behavior of pods that read a value from a Secret which contains `part`. `Healthy` removes it.
+    pub fn script_value(&mut self, part: &str, behaviour: Behaviour) {
+        match behaviour {
+            Behaviour::Healthy => self.values.remove(part),
+            other => self.values.insert(part.into(), other),
+        };
+    }
+
+    /// Returns the behavior that was set for one of the values or, if there is none, for the image reference or for its
+    /// digest; `Healthy` if none was set.
+    pub fn of(&self, image: &str, values: &[String]) -> Behaviour {
+        let read = |part: &String| values.iter().any(|value| value.contains(part));
+        let of_values = self.values.iter().find(|(part, _)| read(part));
         let digest = image.split_once('@').map_or("", |(_, digest)| digest);
-        let scripted = self.0.get(image).or_else(|| self.0.get(digest));
+        let of_image = || self.images.get(image).or_else(|| self.images.get(digest));
+        let scripted = of_values.map(|(_, behaviour)| behaviour).or_else(of_image);
         scripted.copied().unwrap_or(Behaviour::Healthy)
     }
 }

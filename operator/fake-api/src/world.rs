@@ -1,6 +1,8 @@
 //! Simulated Kubernetes controllers of the fake API server. They run only when a test calls `step`. Each step makes one
 //! state transition, so a test can crash the operator between any two of them.
 
+use std::collections::BTreeMap;
+
 use crate::api::FakeApi;
 use crate::controllers::deployment::SimulatedDeploymentController;
 use crate::controllers::ingress::SimulatedIngressController;
@@ -15,6 +17,8 @@ pub struct World {
     api: FakeApi,
     pods: PodScripts,
     jobs: JobScripts,
+    /// Values that running containers read from Secrets when they started, by the uid of their pod.
+    environments: BTreeMap<String, Vec<String>>,
     ingress: SimulatedIngressController,
 }
 
@@ -24,6 +28,7 @@ impl World {
             api: api.clone(),
             pods: PodScripts::default(),
             jobs: JobScripts::default(),
+            environments: BTreeMap::new(),
             ingress: SimulatedIngressController {
                 class: None,
                 address: "192.0.2.10".into(),
@@ -37,6 +42,7 @@ impl World {
             api: api.clone(),
             pods: self.pods.clone(),
             jobs: self.jobs.clone(),
+            environments: self.environments.clone(),
             ingress: self.ingress.clone(),
         }
     }
@@ -45,6 +51,12 @@ impl World {
     /// images are healthy. Existing pods follow the new behavior from their next transition.
     pub fn behave(&mut self, image: &str, behaviour: Behaviour) {
         self.pods.script(image, behaviour);
+    }
+
+    /// Sets the behavior of pods that read a value from a Secret which contains `part`, whatever their image. A container
+    /// reads Secrets when it starts: pods that run keep the values that they have. `Healthy` removes the behavior.
+    pub fn behave_with(&mut self, part: &str, behaviour: Behaviour) {
+        self.pods.script_value(part, behaviour);
     }
 
     /// Sets the outcome of Jobs whose name contains `part`. If several scripts match a Job, the last one applies. All
@@ -73,6 +85,7 @@ impl World {
                     SimulatedKubelet {
                         pods: &self.pods,
                         jobs: &self.jobs,
+                        environments: &mut self.environments,
                     }
                     .step(store)
                 })

@@ -15,7 +15,7 @@ use super::decide::serving::serving;
 use super::finding::Finding;
 use super::model::annotations::{GENERATION, RELEASE, SINCE, VERDICT};
 use super::model::observed::Observed;
-use super::pod_secret::{self, PodSecret, RolledContent};
+use super::pod_secret::{self, Experience, PodSecret, RolledContent};
 use super::secret_names;
 use crate::release::faults::{self, PodEvidence, RolloutFault};
 use crate::release::machine::{ImageCheck, later};
@@ -92,21 +92,18 @@ pub struct TrialClock {
 }
 
 /// Decides whether new values of `config.secretRefs` are tried, put into use or rejected. They are put into use without
-/// a trial if no release is Good, or if they were in use before somebody changed or deleted `<env>-config-active`.
-pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) -> ConfigTrial {
+/// a trial if no release is Good, if they were in use before somebody changed or deleted `<env>-config-active`, or if all
+/// pods became ready with them before. Values with which pods did not become ready are not tried again.
+pub fn decide(
+    spec: &EnvironmentSpec,
+    observed: &Observed,
+    experience: &Experience,
+    clock: TrialClock,
+) -> ConfigTrial {
     let (_, rolled) = RolledContent::of(&observed.children);
-    let copy = PodSecret {
-        live: observed.children.config_active(),
-        rolled: &rolled,
-        key: observed.isolation.key(),
-    };
-    let kept = secret_names::of_releases(
-        observed.children.deployment(),
-        &observed.records,
-        &observed.frozen,
-    );
+    let copy = copy(observed, &rolled, experience);
     let secrets = &observed.config_secrets;
-    let taken = credentials::config(spec, secrets, &kept, copy);
+    let taken = credentials::config(spec, secrets, &kept(observed), copy);
     let Some(values) = taken.advance.clone() else {
         return ConfigTrial::settled(taken);
     };
@@ -151,6 +148,33 @@ pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) ->
         staged: Some(Staged { verdict, ..staged }),
         next,
     }
+}
+
+/// Returns the values that the user's Secrets have; a finding if they cannot be used.
+pub fn offered(spec: &EnvironmentSpec, observed: &Observed) -> Result<Data, Finding> {
+    let (_, rolled) = RolledContent::of(&observed.children);
+    let unknown = Experience::default();
+    let copy = copy(observed, &rolled, &unknown);
+    credentials::merged(spec, &observed.config_secrets, &kept(observed), copy)
+}
+
+fn copy<'a>(
+    observed: &'a Observed,
+    rolled: &'a RolledContent,
+    experience: &'a Experience,
+) -> PodSecret<'a> {
+    PodSecret {
+        live: observed.children.config_active(),
+        rolled,
+        experience,
+        key: observed.isolation.key(),
+    }
+}
+
+/// Returns the names of the Secrets that releases read which run or may run again.
+fn kept(observed: &Observed) -> Vec<String> {
+    let (deployment, frozen) = (observed.children.deployment(), &observed.frozen);
+    secret_names::of_releases(deployment, &observed.records, frozen)
 }
 
 /// Returns the number of the release whose pod template is used for the trial: the serving release if it is Good,

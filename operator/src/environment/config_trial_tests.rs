@@ -15,6 +15,11 @@ use crate::environment::model::trials::{CandidatePod, Trials};
 use crate::fingerprint::Key;
 use crate::release::snapshot::{Frozen, Snapshot};
 
+/// Decides about values with which nobody has any experience.
+fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) -> ConfigTrial {
+    super::decide(spec, observed, &Experience::default(), clock)
+}
+
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_000_000 + seconds).unwrap()
 }

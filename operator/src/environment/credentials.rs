@@ -66,8 +66,8 @@ pub fn candidate(
     Ok((data, database))
 }
 
-/// Plans `<env>-config-active`: the merged values of `config.secretRefs`. If several Secrets have the same key, the
-/// last one wins. If a Secret is missing or not allowed, the existing data stays.
+/// Plans `<env>-config-active`: the merged values of `config.secretRefs`, unless pods did not become ready with them. If a
+/// Secret is missing or not allowed, the existing data stays.
 ///
 /// `kept` are the Secrets that releases read which run or may run again ([`super::secret_names`]). Their values are added
 /// for variables that the spec's Secrets do not have. If one of them is gone, the variables that pods have stay.
@@ -77,20 +77,43 @@ pub fn config(
     kept: &[String],
     copy: PodSecret<'_>,
 ) -> Active {
-    let mut merged = older(spec, secrets, kept, copy);
-    for reference in &spec.config.secret_refs {
-        let found = secrets.get(&reference.name).and_then(Option::as_ref);
-        match found.map(|secret| allowed(secret, &reference.name)) {
-            Some(Ok(secret)) => merged.extend(secret.data.clone().unwrap_or_default()),
-            Some(Err(finding)) => return stay(finding, copy),
-            None => return stay(missing(&reference.name), copy),
-        }
+    let merged = match merged(spec, secrets, kept, copy) {
+        Ok(merged) => merged,
+        Err(finding) => return stay(finding, copy),
+    };
+    if let Some(cause) = copy.failure(&content_mark(copy.key, &merged)) {
+        let what = "the newest values of the referenced secrets";
+        return stay(not_ready(what, cause), copy);
     }
     let seen = match spec.config.secret_refs.len() {
         0 => "the spec refers to no secrets".to_owned(),
         _ => "the newest values of the referenced secrets are in use".to_owned(),
     };
     advance(Finding::yes(Reason::Succeeded, seen), merged, copy)
+}
+
+/// Returns the merged values of `config.secretRefs`. If several Secrets have the same key, the last one wins. Returns a
+/// finding if a Secret is missing or not allowed.
+pub fn merged(
+    spec: &EnvironmentSpec,
+    secrets: &BTreeMap<String, Option<Secret>>,
+    kept: &[String],
+    copy: PodSecret<'_>,
+) -> Result<Data, Finding> {
+    let mut merged = older(spec, secrets, kept, copy);
+    for reference in &spec.config.secret_refs {
+        let found = secrets.get(&reference.name).and_then(Option::as_ref);
+        let secret = found.ok_or_else(|| missing(&reference.name))?;
+        let secret = allowed(secret, &reference.name)?;
+        merged.extend(secret.data.clone().unwrap_or_default());
+    }
+    Ok(merged)
+}
+
+/// Returns the finding about content with which pods did not become ready.
+pub fn not_ready(what: &str, cause: &str) -> Finding {
+    let seen = format!("pods did not become ready with {what}: {cause}");
+    Finding::no(Reason::ValuesNotReady, seen)
 }
 
 /// Returns the values of the Secrets in `kept` that the spec does not name.
@@ -143,8 +166,21 @@ pub fn only_adds_older(
     copy.live.is_some() && all_there && live.iter().all(|(key, value)| data.get(key) == Some(value))
 }
 
-/// Returns a plan that leaves the Secret that pods read as it is.
+/// Returns a plan that leaves the Secret that pods read as it is. If it has content that failed or was deleted, the content
+/// with which all pods became ready last comes back, with its generation number: the pods that still have it stay.
 pub fn stay(finding: Finding, copy: PodSecret<'_>) -> Active {
+    if let Some(proven) = copy.fallback() {
+        let runs = copy.runs_proven().then_some(copy.rolled.generation);
+        return Active {
+            finding,
+            advance: Some(proven.data.clone()),
+            generation: runs.unwrap_or(proven.generation),
+            usable: true,
+            database: None,
+            mark: Some(proven.mark.clone()),
+            annotations: BTreeMap::new(),
+        };
+    }
     Active {
         finding,
         advance: None,

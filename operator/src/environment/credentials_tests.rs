@@ -46,6 +46,7 @@ fn mongo(spec: &MongoSpec, secret: Option<&Secret>, live: Option<&Secret>) -> Ac
         candidate: candidate.as_ref(),
         live,
         rolled: &crate::environment::pod_secret::RolledContent::default(),
+        proven: &crate::environment::proven::Proven::default(),
         role: crokodial_crds::PreflightRole::ReadWrite,
         attempts: &[],
         isolation: &super::super::isolation::Isolation::new(

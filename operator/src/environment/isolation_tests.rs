@@ -1,5 +1,5 @@
 use super::*;
-use crate::environment::pod_secret::{PodSecret, RolledContent};
+use crate::environment::pod_secret::{Experience, PodSecret, RolledContent};
 use crate::fingerprint::{KEY_BYTES, MARK_LENGTH};
 
 fn owner() -> Owner {
@@ -140,6 +140,7 @@ fn what_stands_on_a_copy_shows_no_value() {
     let copy = PodSecret {
         live: None,
         rolled: &RolledContent::default(),
+        experience: &Experience::default(),
         key: isolation.key(),
     };
     let finding = Finding::yes(Reason::Succeeded, "");

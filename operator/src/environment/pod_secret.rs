@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 
@@ -31,19 +32,55 @@ impl RolledContent {
     /// Reads the state of `<env>-mongo-active` and of `<env>-config-active`, in this order, from the Deployment.
     pub fn of(live: &Children) -> (Self, Self) {
         let deployment = live.deployment();
-        let numbers = deployment.and_then(|d| pod_annotation(d, CREDENTIALS));
+        let numbers = credentials_of(deployment);
         let marks = deployment.and_then(|d| d.annotations().get(CONTENTS));
-        let pair = |text: Option<&String>| {
-            let (mongo, config) = text.and_then(|t| t.split_once('.')).unwrap_or_default();
-            (mongo.to_owned(), config.to_owned())
-        };
         let (numbers, marks) = (pair(numbers), pair(marks));
-        let one = |number: String, mark: String| Self {
+        let one = |number: &str, mark: &str| Self {
             generation: number.parse().unwrap_or(0),
-            mark: Some(mark).filter(|m| !m.is_empty()),
+            mark: Some(mark.to_owned()).filter(|m| !m.is_empty()),
         };
         (one(numbers.0, marks.0), one(numbers.1, marks.1))
     }
+}
+
+/// Content of a Secret that pods read, with its generation number.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Data of the Secret.
+    pub data: Data,
+    /// Keyed fingerprint of the data.
+    pub mark: String,
+    /// Generation number of the data.
+    pub generation: i64,
+}
+
+/// Prints no values, because they are secret.
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Content")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Content with which pods did not become ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedContent {
+    /// Keyed fingerprint of the data.
+    pub mark: String,
+    /// Cause, as part of a sentence.
+    pub cause: String,
+}
+
+/// Experience with the contents of one of the Secrets that pods read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Experience {
+    /// Content with which all pods became ready last; `None` if it is not known.
+    pub proven: Option<Content>,
+    /// Content with which pods did not become ready, so that no pod gets it; `None` if there is none.
+    pub failed: Option<FailedContent>,
+    /// Largest generation number that must not be used again, because it was the one of a content that failed.
+    pub spent: i64,
 }
 
 /// Secret that pods read, and the content that the pods run with.
@@ -53,6 +90,8 @@ pub struct PodSecret<'a> {
     pub live: Option<&'a Secret>,
     /// Content that the serving pods run with.
     pub rolled: &'a RolledContent,
+    /// Which contents pods became ready with, and which they did not.
+    pub experience: &'a Experience,
     /// Key of the fingerprints.
     pub key: &'a Key,
 }
@@ -64,7 +103,7 @@ impl std::fmt::Debug for PodSecret<'_> {
     }
 }
 
-impl PodSecret<'_> {
+impl<'a> PodSecret<'a> {
     /// Returns the generation number of the Secret or, if it is deleted or has none, the one that the pods have. If it
     /// restarted at 1, new values could get a number that pods already have, and these pods would not be replaced.
     pub fn generation(&self) -> i64 {
@@ -100,21 +139,58 @@ impl PodSecret<'_> {
         }
     }
 
-    /// Returns a generation number that neither the Secret nor the pods have.
+    /// Returns a generation number that neither the Secret nor the pods have, nor a content that failed had.
     pub fn next_generation(&self) -> i64 {
         let largest = self.generation().max(self.rolled.generation);
-        largest.saturating_add(1)
+        largest.max(self.experience.spent).saturating_add(1)
     }
 
-    /// True if `data` was put into use before: the Secret has this content, or had it before somebody changed or deleted
-    /// the Secret.
+    /// True if `data` needs no trial: the Secret has this content, or had it before somebody changed or deleted the Secret,
+    /// or it is the one with which all pods became ready last.
     pub fn is_in_use(&self, data: &Data) -> bool {
         let mark = content_mark(self.key, data);
         let recorded = |known: Option<&String>| known == Some(&mark);
+        let proven = self.experience.proven.as_ref().map(|c| &c.mark);
         self.live.is_some_and(|live| {
             holds(live, data, &mark) || recorded(live.annotations().get(CONTENT))
         }) || recorded(self.rolled.mark.as_ref())
+            || recorded(proven)
     }
+
+    /// Returns why pods do not get the content with this fingerprint; `None` if it did not fail.
+    pub fn failure(&self, mark: &str) -> Option<&'a str> {
+        let failed = self.experience.failed.as_ref();
+        failed
+            .filter(|failed| failed.mark == mark)
+            .map(|failed| failed.cause.as_str())
+    }
+
+    /// Returns the proven content if it must come back: the Secret has content that failed, or it was deleted and pods have
+    /// the proven content. `None` in all other cases, and if no content is known to be proven.
+    pub fn fallback(&self) -> Option<&'a Content> {
+        let proven = self.experience.proven.as_ref()?;
+        let mark = self.mark()?;
+        let failed = self.failure(&mark).is_some() && proven.mark != mark;
+        let deleted = self.live.is_none() && proven.mark == mark;
+        (failed || deleted).then_some(proven)
+    }
+
+    /// True if the pods run with the proven content.
+    pub fn runs_proven(&self) -> bool {
+        let proven = self.experience.proven.as_ref().map(|c| &c.mark);
+        proven.is_some() && self.rolled.mark.as_ref() == proven
+    }
+}
+
+/// Returns the generation numbers in the pod template of a Deployment, as `<mongo>.<config>`; `None` if it has none.
+pub fn credentials_of(deployment: Option<&Deployment>) -> Option<&String> {
+    pod_annotation(deployment?, CREDENTIALS)
+}
+
+/// Splits the value of an annotation into the part about `<env>-mongo-active` and the one about `<env>-config-active`.
+/// Both are empty if there is no such annotation.
+pub fn pair(text: Option<&String>) -> (&str, &str) {
+    text.and_then(|t| t.split_once('.')).unwrap_or_default()
 }
 
 /// Returns the keyed fingerprint of the data of a Secret that pods read.

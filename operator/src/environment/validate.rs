@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crokodial_crds::{EnvironmentSpec, PreflightMode, Reason, ReleasePhase, RouteKind, TlsMode};
-use jiff::Timestamp;
+use crokodial_crds::{EnvironmentSpec, Reason, ReleasePhase, RouteKind, TlsMode};
 
-use super::config_trial::{self, ConfigTrial, TrialClock};
-use super::credential_check::plan::{self, CheckPlan};
-use super::credential_check::{self, CredentialState};
-use super::credentials::{self, Active};
+use super::config_trial::{ConfigTrial, TrialClock};
+use super::credential_check::CredentialState;
+use super::credential_check::plan::CheckPlan;
+use super::credentials::Active;
 use super::edge_findings;
 use super::effective::Effective;
 use super::finding::Finding;
@@ -21,7 +20,8 @@ use super::model::objects::{carries, published_address};
 use super::model::observed::Observed;
 use super::model::owner::Owner;
 use super::placement;
-use super::pod_secret::RolledContent;
+use super::pod_contents::{self, PodContents};
+use super::proven::Proven;
 use crate::release::inputs;
 use crate::release::machine::Wanted;
 
@@ -48,6 +48,8 @@ pub struct Valid {
     pub isolated: Finding,
     /// Planned state of `<env>-config-active`, and the trial of new values of `config.secretRefs`.
     pub config: ConfigTrial,
+    /// State of `<env>-proven` as it is stored, without what is outdated.
+    pub proven: Proven,
     /// State of the Ingress of the site.
     pub route: Route,
     /// True if the Ingress that exists must be removed, because it has a host that another environment has, or that the
@@ -80,10 +82,12 @@ pub fn validate(
 ) -> Valid {
     let config_values = config_values(spec, observed);
     let wanted = wanted(spec, observed, &config_values);
-    let config = config(spec, observed, clock);
-    let check = planned(spec, effective, observed, clock.now);
-    let mut mongo = check.active.clone();
-    observed.isolation.label_database(&mut mongo);
+    let PodContents {
+        mongo,
+        check,
+        config,
+        proven,
+    } = pod_contents::plan(spec, effective, observed, clock);
     let route = route(owner, spec, effective, observed);
     Valid {
         image: image::finding(&observed.image, &observed.image_name),
@@ -94,6 +98,7 @@ pub fn validate(
         mongo,
         check,
         config,
+        proven,
         withdraw_route: !route.write
             && observed.children.ingress().is_some_and(|ingress| {
                 let taken = route.finding.reason == Reason::HostTaken;
@@ -103,45 +108,6 @@ pub fn validate(
         https: edge_findings::https(effective, observed),
         conflict: beyond_limit(observed).or_else(|| conflict(owner, effective, &observed.children)),
     }
-}
-
-fn config(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) -> ConfigTrial {
-    let trial = config_trial::decide(spec, observed, clock);
-    let mut active = trial.active;
-    observed.isolation.label_values(&mut active);
-    ConfigTrial { active, ..trial }
-}
-
-fn planned(
-    spec: &EnvironmentSpec,
-    effective: &Effective,
-    observed: &Observed,
-    now: Timestamp,
-) -> CheckPlan {
-    let candidate = credentials::candidate(
-        &spec.mongo,
-        observed.mongo_secret.as_ref(),
-        observed.children.mongo_active(),
-    );
-    let (rolled, _) = RolledContent::of(&observed.children);
-    plan::plan(plan::Known {
-        spec: &spec.mongo,
-        jobs: match effective.preflight.image {
-            Some(_) => Ok(()),
-            None => Err(
-                "the operator knows no image for the check: it was started without --preflight-image",
-            ),
-        },
-        off: effective.preflight.mode == PreflightMode::Off,
-        candidate: candidate.as_ref(),
-        live: observed.children.mongo_active(),
-        rolled: &rolled,
-        role: effective.preflight.role,
-        attempts: &observed.attempts,
-        isolation: &observed.isolation,
-        recheck: credential_check::oldest_allowed(&observed.records, now),
-        now,
-    })
 }
 
 /// Returns the finding for condition `DatabaseIsolated`. A secret value that staging also has is reported only if the
@@ -372,6 +338,7 @@ fn is_needed(kind: ChildKind, effective: &Effective) -> bool {
         ChildKind::DisruptionBudget => effective.replicas > 1,
         ChildKind::ServiceAccount
         | ChildKind::NetworkPolicy
+        | ChildKind::Proven
         | ChildKind::MongoActive
         | ChildKind::ConfigActive
         | ChildKind::ConfigCandidate

@@ -165,7 +165,8 @@ fn children(
         // Covered by the watches of `NetworkPolicy` and `Deployment`.
         ChildKind::CandidatePolicy | ChildKind::Candidate => controller,
         // Covered by the watch of all Secrets, which is there for those that specs refer to.
-        ChildKind::MongoActive
+        ChildKind::Proven
+        | ChildKind::MongoActive
         | ChildKind::ConfigActive
         | ChildKind::ConfigCandidate
         | ChildKind::Certificate => controller,

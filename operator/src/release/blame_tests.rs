@@ -27,7 +27,7 @@ fn silent() -> ProbeHealth {
 fn pending() -> PodView {
     PodView {
         ready: false,
-        running: false,
+        running_since: None,
         pulled: false,
         started: None,
         ..pod(2)
@@ -165,7 +165,7 @@ fn a_pod_that_was_replaced_in_the_bake_gets_the_time_of_a_rollout() {
 fn a_container_that_cannot_be_built_counts_once_it_lasts_and_our_copies_are_there() {
     let unbuilt = PodView {
         ready: false,
-        running: false,
+        running_since: None,
         waiting: Some(Waiting::Config(BuildFault::Other)),
         ..pod(2)
     };

@@ -119,7 +119,7 @@ pub fn baking(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
 /// rollout would give it.
 fn unready(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
     let unready = || {
-        let is = |p: &&&PodView| p.running && !p.ready && !p.node_lost;
+        let is = |p: &&&PodView| p.is_running() && !p.ready && !p.node_lost;
         evidence.pods.iter().filter(is)
     };
     if let Some(pod) = unready()
@@ -150,7 +150,10 @@ fn unready(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
 /// Returns the fault of a site that gives no response, or so late that the requests time out. It counts at once if a
 /// node that reports says that a pod on it is not ready.
 pub fn silent(reason: Reason, message: String, pods: &[&PodView]) -> RolloutFault {
-    if pods.iter().any(|p| p.running && !p.ready && p.in_place()) {
+    if pods
+        .iter()
+        .any(|p| p.is_running() && !p.ready && p.in_place())
+    {
         return RolloutFault::Release(reason, message);
     }
     RolloutFault::Lasting(LastingFault {

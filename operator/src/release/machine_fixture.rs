@@ -183,7 +183,7 @@ pub(super) fn pod(release: i64) -> PodView {
 pub(super) fn crashed(release: i64, exits: i32) -> PodView {
     PodView {
         ready: false,
-        running: false,
+        running_since: None,
         exits,
         last_exit: Some(Exit::Code(1)),
         restarts: exits - 1,

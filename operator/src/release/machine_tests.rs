@@ -104,7 +104,7 @@ fn a_crash_does_not_count_while_the_last_good_pods_are_down_too() {
 fn an_image_that_cannot_be_pulled_is_blamed_only_on_the_registrys_word() {
     let stuck = PodView {
         ready: false,
-        running: false,
+        running_since: None,
         pulled: false,
         waiting: Some(Waiting::Image),
         ..pod(2)
@@ -172,7 +172,7 @@ fn the_deadline_moves_with_progress_and_not_with_a_new_pod() {
 fn time_in_which_no_pod_could_start_is_not_taken_from_the_release() {
     let pulling = PodView {
         ready: false,
-        running: false,
+        running_since: None,
         pulled: false,
         ..pod(2)
     };

@@ -3,8 +3,8 @@
 //! - `inputs` hashes everything whose change requires a new release.
 //! - `snapshot` stores the configuration and pod template of a release.
 //! - `record` contains the spec and status of a release, and `status_updates` collects changes of statuses.
-//! - `workload` reads the Deployment and its pods, `pod_refusal` explains why pods are not created, and `build_fault`
-//!   why a container is not.
+//! - `workload` reads the Deployment and its pods, `pod_refusal` explains why pods are not created, `build_fault`
+//!   why a container is not, and `exit` how it ended.
 //! - `faults` distinguishes faults of the release from faults of the platform.
 //! - `machine` decides the next step: `view` is its input, `situation` contains facts derived from the view, `decision`
 //!   is its result, and `steps` advances the release in flight.
@@ -15,6 +15,7 @@
 
 pub mod build_fault;
 pub mod decision;
+pub mod exit;
 pub mod faults;
 pub mod freeze;
 pub mod gate;

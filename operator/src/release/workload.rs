@@ -1,19 +1,23 @@
 //! Reads the facts that release decisions need from the Deployment and pods of an environment. Pure functions without
 //! I/O.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::ResourceExt;
 use serde::Serialize;
 
 use crokodial_crds::names;
 
 use super::build_fault::BuildFault;
+pub use super::exit::Exit;
 use super::pod_refusal;
 use crate::scrub::Scrubber;
+
+/// Annotation on a pod template: generation numbers of the credentials that the pods read, as `<mongo>.<config>`. A new
+/// generation replaces the pods. In the Deployment of the serving pods, only this and the value of `runtime.restart` are
+/// added to the template from the release's snapshot.
+pub const CREDENTIALS: &str = "crokodial.com/credentials";
 
 /// State of an environment's Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -125,8 +129,12 @@ pub struct PodView {
     /// Time at which the pod's container first started or, if that is unknown, at which the kubelet acknowledged the
     /// pod.
     pub started: Option<Timestamp>,
-    /// True if the container is running.
-    pub running: bool,
+    /// Start of the container that runs now; `None` if it is not running.
+    pub running_since: Option<Timestamp>,
+    /// Time at which the pod was created; `None` if it is not known.
+    pub created: Option<Timestamp>,
+    /// Generation numbers of the credentials that the pod was created for, as `<mongo>.<config>`; `None` if it has none.
+    pub credentials: Option<String>,
     /// Number of restarts of the container.
     pub restarts: i32,
     /// Number of exits of the container, including start errors and out-of-memory kills.
@@ -149,60 +157,8 @@ pub fn has_ended(pod: &Pod) -> bool {
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-/// Exit of a container, as reported by the kubelet. It does not contain the application's last words, which may contain
-/// secrets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Exit {
-    /// The process exited with this code. For a container killed by a signal, the code is 128 plus the signal number.
-    Code(i32),
-    /// The container was killed because it exceeded its memory limit.
-    OutOfMemory,
-    /// The process could not be started. Contains the container runtime's message.
-    NotStarted(String),
-}
-
 /// Reason of the condition `Ready` of a pod whose containers are ready and whose readiness gates are not met.
 const UNMET_GATES: &str = "ReadinessGatesNotReady";
-
-/// Maximum length of a container runtime's message, in characters. Longer messages are truncated.
-const MAX_RUNTIME_MESSAGE: usize = 200;
-
-/// Prefixes that runc puts before the cause in its error messages, outermost first.
-const RUNC_PREFIXES: [&str; 2] = [
-    "unable to start container process: ",
-    "error during container init: ",
-];
-
-impl Exit {
-    /// Classifies the termination state of a container.
-    pub fn of(end: &ContainerStateTerminated) -> Self {
-        match end.reason.as_deref() {
-            Some("OOMKilled") => Self::OutOfMemory,
-            Some("StartError" | "ContainerCannotRun") => {
-                let message = end.message.as_deref().unwrap_or("no cause is told");
-                let cause = RUNC_PREFIXES.iter().fold(message, |rest, prefix| {
-                    rest.rsplit_once(prefix).map_or(rest, |(_, cause)| cause)
-                });
-                let words = cause
-                    .trim()
-                    .chars()
-                    .map(|c| if c.is_control() { ' ' } else { c });
-                Self::NotStarted(words.take(MAX_RUNTIME_MESSAGE).collect())
-            }
-            _ => Self::Code(end.exit_code),
-        }
-    }
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Code(code) => write!(f, "with exit code {code}"),
-            Self::OutOfMemory => write!(f, "out of memory"),
-            Self::NotStarted(words) => write!(f, "because it could not be started: {words}"),
-        }
-    }
-}
 
 impl PodView {
     /// Returns a summary of the exits, such as `pod shop-1 exited 3 times, last with exit code 1`.
@@ -226,13 +182,18 @@ impl PodView {
             .unwrap_or_default()
     }
 
+    /// Returns true if the container is running.
+    pub fn is_running(&self) -> bool {
+        self.running_since.is_some()
+    }
+
     /// Returns true if the pod runs for the first time and was never ready.
     pub fn starting(&self) -> bool {
         let never_ready = match (self.ready_changed, self.started) {
             (Some(changed), Some(started)) => changed <= started,
             _ => false,
         };
-        self.running && !self.ready && self.exits == 0 && never_ready
+        self.is_running() && !self.ready && self.exits == 0 && never_ready
     }
 
     /// Returns true if the pod is where it can serve: on a node that reports, with its image, and started before. What
@@ -297,7 +258,9 @@ impl PodView {
             } else {
                 acknowledged
             },
-            running: facts.running_since.is_some(),
+            running_since: facts.running_since,
+            created: pod.creation_timestamp().map(|t| t.0),
+            credentials: pod.annotations().get(CREDENTIALS).cloned(),
             restarts: facts.restarts,
             exits: facts.exits,
             last_exit: facts.last_exit,
@@ -384,7 +347,9 @@ impl PodView {
             node_lost: false,
             pulled: true,
             started: Some(since),
-            running: true,
+            running_since: Some(since),
+            created: Some(since),
+            credentials: None,
             restarts: 0,
             exits: 0,
             last_exit: None,

@@ -43,17 +43,6 @@ fn an_end_is_told_without_what_the_application_said_at_it() {
 }
 
 #[test]
-fn words_of_the_runtime_are_bounded() {
-    let told = Exit::of(&ContainerStateTerminated {
-        exit_code: 128,
-        reason: Some("StartError".to_owned()),
-        message: Some("x".repeat(10_000)),
-        ..ContainerStateTerminated::default()
-    });
-    assert_eq!(told, Exit::NotStarted("x".repeat(MAX_RUNTIME_MESSAGE)));
-}
-
-#[test]
 fn an_end_is_counted_once_whether_it_is_shown_now_or_before() {
     let end = ended(1, "Error", "");
     let running = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});

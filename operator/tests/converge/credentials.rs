@@ -337,21 +337,24 @@ async fn a_job_runs_as_the_app_does_in_its_network_and_outside_its_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_with_which_no_pod_becomes_ready_are_named_after_the_deadline() {
+async fn credentials_with_which_no_container_can_be_built_go_back_after_the_deadline() {
     let mut site = Site::good().await;
     let serving = site.pods();
     site.behave("registry.test/dialer:1", Behaviour::ConfigError);
     rotate(&site, ROTATED);
     site.rest("staging").await;
+    staging_uses(&site, ROTATED, "2");
     site.advance(900);
     site.rest("staging").await;
+    staging_uses(&site, GOOD, "1");
     assert_eq!(
-        site.condition("staging", "RolledOut"),
+        site.condition("staging", "CredentialsValid"),
         "False ValuesNotReady"
     );
     assert_eq!(site.condition("staging", "Ready"), "False ValuesNotReady");
+    assert_eq!(site.condition("staging", "RolledOut"), "True Succeeded");
     assert_eq!(site.condition("staging", "Available"), "True Serving");
-    assert!(serving.iter().all(|pod| site.pods().contains(pod)));
+    assert_eq!(site.pods(), serving);
     assert_eq!(site.writes_of("staging", 3).await, []);
     site.behave("registry.test/dialer:1", Behaviour::Healthy);
     rotate(&site, GOOD);

@@ -22,3 +22,4 @@ mod routes;
 mod snapshots;
 mod stages_apart;
 mod tenants;
+mod values_that_fail;

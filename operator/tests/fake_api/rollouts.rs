@@ -266,6 +266,43 @@ async fn the_progress_deadline_is_reported_by_the_clock() {
 }
 
 #[tokio::test]
+async fn a_container_behaves_as_the_values_it_read_when_it_started() {
+    let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
+    let mut world = World::new(&fake);
+    let give = |value: &str| {
+        fake.put(
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": NS},
+            "data": {"K": k8s_openapi::ByteString(value.into())}}),
+        );
+    };
+    give("good");
+    let mut reads = deployment("a:1");
+    reads["spec"]["template"]["spec"]["containers"][0]["envFrom"] =
+        json!([{"secretRef": {"name": "s"}}]);
+    apply(&api::<Deployment>(&fake), "op", true, &reads)
+        .await
+        .unwrap();
+    world.settle(100);
+    world.behave_with("bad", Behaviour::CrashLoop);
+    give("bad");
+    world.settle(100);
+    assert_eq!(ready_pods(&fake), 2, "those that run have what they read");
+    let evicted = fake.list("pods", NS)[0]["metadata"]["name"].clone();
+    world.evict(NS, evicted.as_str().unwrap());
+    world.settle(100);
+    assert_eq!(ready_pods(&fake), 1);
+    give("good");
+    world.settle(100);
+    assert_eq!(
+        ready_pods(&fake),
+        2,
+        "it starts again with the value of now"
+    );
+}
+
+#[tokio::test]
 async fn scaling_eviction_and_deletion() {
     let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
         return;

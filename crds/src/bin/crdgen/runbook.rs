@@ -159,7 +159,7 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
     ),
     (
         &[Reason::ValuesNotReady],
-        "The application does not start with them: a password that was not proven (`mongo.preflight.mode: Off`), or a value it refuses. A node that is full looks alike.",
+        "The application does not start with them: a password that was not proven (`mongo.preflight.mode: Off`), a value it refuses, or rights in the database that it lacks. With no cause of its own in the message, a node may be full.",
         EVENTS,
     ),
     (

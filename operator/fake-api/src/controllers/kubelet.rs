@@ -1,11 +1,13 @@
 //! Simulation of the scheduler and the kubelet. Pods move through their phases as the test scripted for their image.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::controllers::job_pods;
 use crate::controllers::objects::{all, condition, put_status};
+use crate::controllers::pod_environment;
 use crate::controllers::pod_status::{bind, each_container, ready, set, state};
 use crate::gc::{self, Propagation};
 use crate::scripts::{Behaviour, JobScripts, PodScripts};
@@ -18,6 +20,8 @@ const MAX_RESTARTS: i64 = 5;
 pub struct SimulatedKubelet<'a> {
     pub pods: &'a PodScripts,
     pub jobs: &'a JobScripts,
+    /// Values that running containers read from Secrets when they started, by the uid of their pod.
+    pub environments: &'a mut BTreeMap<String, Vec<String>>,
 }
 
 /// Next state transition of a pod.
@@ -34,7 +38,7 @@ enum Next {
 }
 
 impl SimulatedKubelet<'_> {
-    pub fn step(&self, store: &mut Store) -> Option<String> {
+    pub fn step(&mut self, store: &mut Store) -> Option<String> {
         all(store, "pods").into_iter().find_map(|(key, pod)| {
             if pod.value["metadata"].get("deletionTimestamp").is_some() {
                 gc::delete(store, &key, Propagation::Background, true);
@@ -49,18 +53,32 @@ impl SimulatedKubelet<'_> {
                 return Some(format!("pod {}: {said}", key.name));
             }
             let config_missing = missing_reference(store, &key, &pod.value);
-            let next = next(&pod.value, self.behaviour(&pod.value), config_missing)?;
+            let behaviour = self.behaviour(store, &key, &pod);
+            let next = next(&pod.value, behaviour, config_missing)?;
             let said = format!("pod {}: {next:?}", key.name);
+            if next == Next::Run {
+                let values = pod_environment::values(store, &key, &pod.value);
+                self.environments.insert(pod.uid().to_owned(), values);
+            }
             perform(store, &key, pod.value.clone(), &next);
             Some(said)
         })
     }
 
-    fn behaviour(&self, pod: &Value) -> Behaviour {
-        let image = pod
-            .pointer("/spec/containers/0/image")
-            .and_then(Value::as_str);
-        self.pods.of(image.unwrap_or_default())
+    /// Returns the behavior of a pod. One that does not run behaves as it will with the values that Secrets have now.
+    fn behaviour(&self, store: &Store, key: &Key, pod: &Stored) -> Behaviour {
+        let text = |pointer: &str| pod.value.pointer(pointer).and_then(Value::as_str);
+        let image = text("/spec/containers/0/image").unwrap_or_default();
+        let runs = pod
+            .value
+            .pointer("/status/containerStatuses/0/state/running");
+        let read = runs.and_then(|_| self.environments.get(pod.uid()));
+        match read {
+            Some(values) => self.pods.of(image, values),
+            None => self
+                .pods
+                .of(image, &pod_environment::values(store, key, &pod.value)),
+        }
     }
 }
 

@@ -7,5 +7,6 @@ pub mod job;
 pub mod job_pods;
 pub mod kubelet;
 pub mod objects;
+pub mod pod_environment;
 pub mod pod_status;
 pub mod replica_set;

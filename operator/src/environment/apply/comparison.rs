@@ -46,7 +46,8 @@ fn scope(kind: ChildKind) -> Scope {
             ],
             &[],
         ),
-        ChildKind::MongoActive
+        ChildKind::Proven
+        | ChildKind::MongoActive
         | ChildKind::ConfigActive
         | ChildKind::ConfigCandidate
         | ChildKind::Certificate => (&["data"], &[]),

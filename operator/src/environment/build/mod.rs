@@ -91,6 +91,10 @@ fn child(plan: Plan<'_>, kind: ChildKind) -> Child {
         ChildKind::NetworkPolicy => {
             Child::Apply(network_policy::build(owner, &ports(plan), policy))
         }
+        ChildKind::Proven => match &plan.step.proven.state {
+            Some(proven) => Child::Apply(secrets::proven(owner, proven)),
+            None => Child::Keep,
+        },
         ChildKind::MongoActive => active(plan, &name, &valid.mongo),
         ChildKind::ConfigActive => active(plan, &name, &valid.config.active),
         ChildKind::ConfigCandidate => match &valid.config.staged {

@@ -13,6 +13,7 @@ use crate::environment::config_trial::Staged;
 use crate::environment::credentials::Active;
 use crate::environment::model::annotations::{CONTENT, GENERATION, RELEASE, SINCE, VERDICT};
 use crate::environment::model::owner::Owner;
+use crate::environment::proven::Proven;
 
 /// Builds the Secret `<env>-config-candidate` with the values of `config.secretRefs` that are on trial or have failed.
 pub fn staged(owner: &Owner, staged: &Staged) -> Value {
@@ -46,6 +47,16 @@ pub fn active(
         metadata["annotations"][CONTENT] = json!(mark);
     }
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(data)})
+}
+
+/// Builds the Secret `<env>-proven`. It always has an owner reference: without the operator nobody returns to an earlier
+/// connection string, so no copy of one is left behind.
+pub fn proven(owner: &Owner, proven: &Proven) -> Value {
+    let name = Names::of(&owner.name).proven();
+    let mut metadata = owner.metadata(&name, DeletionPolicy::Delete);
+    metadata["annotations"] = json!(proven.annotations());
+    let data = proven.data();
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(&data)})
 }
 
 /// Builds the TLS Secret with the certificate and its private key, in the format that Ingress controllers expect.

@@ -9,6 +9,7 @@ use crate::environment::credentials::Data;
 use crate::environment::finding::Finding;
 use crate::environment::isolation::Isolation;
 use crate::environment::pod_secret::RolledContent;
+use crate::environment::proven::Proven;
 
 /// Inputs of the plan for the Mongo credential.
 #[derive(Clone, Copy)]
@@ -25,6 +26,8 @@ pub struct Known<'a> {
     pub live: Option<&'a Secret>,
     /// URI that the serving pods run with.
     pub rolled: &'a RolledContent,
+    /// URI with which all pods became ready last, and one with which they did not.
+    pub proven: &'a Proven,
     /// Database role that the application needs.
     pub role: PreflightRole,
     /// Existing attempts to check a Mongo URI, oldest first.

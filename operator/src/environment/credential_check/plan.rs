@@ -1,10 +1,11 @@
 //! Plans the Mongo credential: which URI pods read, and which checks to start and to delete. All functions are pure.
 
-use crokodial_crds::{Reason, RotationMode, mongo_uri};
+use crokodial_crds::{Reason, RotationMode};
 use jiff::Timestamp;
 
 use super::CredentialState;
 use super::attempt::{Attempt, State};
+use super::fallback::{self, Return, database_of};
 pub use super::known::{Known, Start};
 use super::record::CheckRecord;
 use super::standing::{Standing, next_try};
@@ -12,7 +13,7 @@ use crate::environment::credentials::{self, Active, Data};
 use crate::environment::finding::Finding;
 use crate::environment::isolation::Isolation;
 use crate::environment::model::annotations::MONGO_KEY;
-use crate::environment::pod_secret::PodSecret;
+use crate::environment::pod_secret::{Experience, PodSecret, content_mark};
 
 /// Plan for the Mongo credential: which URI pods read, and which checks are started and deleted.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,8 +84,15 @@ impl<'a> Here<'a> {
         PodSecret {
             live: self.known.live,
             rolled: self.known.rolled,
+            experience: &self.known.proven.mongo,
             key: self.known.isolation.key(),
         }
+    }
+
+    /// Returns why pods do not get this URI; `None` if it did not fail.
+    fn failure(&self, content: &Data) -> Option<&str> {
+        let copy = self.copy();
+        copy.failure(&content_mark(copy.key, content))
     }
 
     fn in_use(&self, content: &Data) -> bool {
@@ -107,6 +115,10 @@ impl<'a> Here<'a> {
             Ok(candidate) => candidate,
             Err(finding) => return self.stay(finding.clone()),
         };
+        if let Some(cause) = self.failure(content) {
+            let what = format!("the URI in secret {name}");
+            return self.stay(credentials::not_ready(&what, cause));
+        }
         if self.known.off {
             let seen =
                 format!("the URI in secret {name} is in use for database {database}, unproven");
@@ -191,12 +203,25 @@ impl<'a> Here<'a> {
         active
     }
 
-    /// Returns a plan that keeps the data of `<env>-mongo-active`. The Secret is still applied, so that its labels and
-    /// owner references stay up to date.
-    fn stay(&self, finding: Finding) -> (Active, CheckRecord, Finding) {
+    /// Returns a plan that keeps the data of `<env>-mongo-active`, or brings the last proven URI back if that data failed.
+    /// The Secret is still applied, so that its labels and owner references stay up to date.
+    fn stay(&self, mut finding: Finding) -> (Active, CheckRecord, Finding) {
+        let mut copy = self.copy();
+        let unknown = Experience {
+            spent: copy.experience.spent,
+            ..Experience::default()
+        };
+        match fallback::plan(self.known, &self.record, copy, &finding) {
+            Return::To(back) => return *back,
+            Return::Refused(why) => {
+                finding.seen += &format!("; the earlier URI is not used: {}", why.seen);
+                copy.experience = &unknown;
+            }
+            Return::None => {}
+        }
         let mut active = match &self.live {
-            Some(live) => credentials::advance(finding, live.clone(), self.copy()),
-            None => credentials::stay(finding, self.copy()),
+            Some(live) => credentials::advance(finding, live.clone(), copy),
+            None => credentials::stay(finding, copy),
         };
         active.annotations = self.record.annotations();
         active.database = self.live.as_ref().and_then(database_of);
@@ -245,6 +270,7 @@ impl<'a> Here<'a> {
             return None;
         }
         Some(match self.standing(content) {
+            _ if self.failure(content).is_some() => "Refused",
             Standing::Proven(..) => "Proven",
             Standing::Refused(..) => "Refused",
             _ => "Checking",
@@ -253,7 +279,7 @@ impl<'a> Here<'a> {
 
     /// Returns the URIs to check (as Secret data, with the database name), most urgent first. The URI in use comes
     /// first if a fresh check of it is required and missing. The URI in the user's Secret follows if its last check did
-    /// not succeed.
+    /// not succeed, unless pods did not become ready with it.
     fn wanting(&self) -> Vec<(Data, String)> {
         if self.known.off {
             return Vec::new();
@@ -269,6 +295,7 @@ impl<'a> Here<'a> {
         }
         if let Ok((content, database)) = self.known.candidate {
             let proven = matches!(self.standing(content), Standing::Proven(..));
+            let proven = proven || self.failure(content).is_some();
             if !proven && !wanting.iter().any(|(w, _)| w == content) {
                 wanting.push((content.clone(), database.clone()));
             }
@@ -356,12 +383,6 @@ fn unproven() -> Finding {
         Reason::NotVerified,
         "which database it is was not proven, so it was not compared",
     )
-}
-
-/// Returns the name of the database in the URI of this Secret data; `None` if the URI names none or does not parse.
-fn database_of(content: &Data) -> Option<String> {
-    let text = std::str::from_utf8(&content.get(MONGO_KEY)?.0).ok()?;
-    Some(mongo_uri::parse(text).ok()?.database?.to_string())
 }
 
 #[cfg(test)]

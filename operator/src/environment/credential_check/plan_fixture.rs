@@ -12,6 +12,7 @@ use super::super::*;
 use crate::environment::isolation::Isolation;
 use crate::environment::model::owner::Owner;
 use crate::environment::pod_secret::RolledContent;
+use crate::environment::proven::Proven;
 use crate::fingerprint::Key;
 use crate::preflight::Outcome;
 
@@ -64,6 +65,7 @@ pub(super) struct Case {
     pub(super) spec: MongoSpec,
     pub(super) candidate: Result<(Data, String), Finding>,
     pub(super) live: Option<Secret>,
+    pub(super) proven: Proven,
     pub(super) attempts: Vec<Attempt>,
     pub(super) isolation: Isolation,
     pub(super) recheck: Option<SignedDuration>,
@@ -85,6 +87,7 @@ impl Case {
             spec,
             candidate: Ok((content(password), "shop".to_owned())),
             live: None,
+            proven: Proven::default(),
             attempts: Vec::new(),
             isolation: Isolation::new(&owner(), Stage::Staging, Key::new(b"k"), Vec::new()),
             recheck: None,
@@ -129,6 +132,7 @@ impl Case {
             candidate: self.candidate.as_ref(),
             live: self.live.as_ref(),
             rolled: &RolledContent::default(),
+            proven: &self.proven,
             role: PreflightRole::ReadWrite,
             attempts: &self.attempts,
             isolation: &self.isolation,

@@ -2,7 +2,9 @@
 
 pub mod candidate;
 pub mod notes;
+pub mod pod_evidence;
 pub mod probes;
+pub mod proven;
 pub mod release_jobs;
 pub mod serving;
 pub mod view;
@@ -14,6 +16,7 @@ use crokodial_crds::{Reason, ReleasePhase};
 use jiff::Timestamp;
 
 use self::candidate::CandidateRun;
+use self::proven::{ProvenInputs, ProvenStep};
 use self::release_jobs::ReleaseJobStep;
 use self::view::{TrialResults, ViewInputs};
 use super::config_trial::TrialClock;
@@ -42,6 +45,8 @@ pub struct Step {
     pub release_jobs: Vec<ReleaseJobStep>,
     /// Hold on the inputs in the spec, if any: these inputs failed and are not tried again.
     pub hold: Option<Hold>,
+    /// Planned state of the Secret `<env>-proven`.
+    pub proven: ProvenStep,
     /// Pin that is in effect, if any.
     pub pin: Option<Pin>,
     /// State of the Deployment of the serving pods.
@@ -149,14 +154,20 @@ pub fn decide(
     let last_good = last_good(&observed.records).map(Record::number);
     let hold = machine::hold(&view);
     let desired = desired(&decision, &hold, &view, last_good);
-    let retired = if valid.conflict.is_some() {
-        Vec::new()
-    } else {
-        let in_use = in_use(&decision, serving, &workload, observed);
-        history::retired(&observed.records, effective.history, &in_use, now)
-    };
+    let in_use = in_use(&decision, serving, &workload, observed);
+    let mut retired = history::retired(&observed.records, effective.history, &in_use, now);
+    if valid.conflict.is_some() {
+        retired.clear();
+    }
     Step {
         lost: lost(owner, &decision, pin.as_ref(), last_good, observed),
+        proven: proven::step(ProvenInputs {
+            valid,
+            observed,
+            view: &view,
+            decision: &decision,
+            clock,
+        }),
         replicas: effective.replicas,
         candidate: candidate::candidate(&decision, valid, observed, clock),
         release_jobs: release_jobs::steps(&decision, observed),
@@ -171,11 +182,14 @@ pub fn decide(
         look: probes::next_look(observed, effective, serving, now),
         decision,
         gate,
-        waits: observed
-            .promotion
-            .as_ref()
-            .and_then(|p| p.picked.as_ref()?.waits.clone()),
+        waits: waits(observed),
     }
+}
+
+/// Returns the verdict that keeps `promotion.auto` from promoting; see [`Step::waits`].
+fn waits(observed: &Observed) -> Option<GateVerdict> {
+    let picked = observed.promotion.as_ref()?.picked.as_ref()?;
+    picked.waits.clone()
 }
 
 /// Returns the numbers of the releases whose records may not be deleted: those that serve, run, are to run, or are
@@ -251,6 +265,7 @@ pub fn requeue_after(
     let waits = step.waits.as_ref().and_then(|v| v.earliest);
     [
         step.decision.next,
+        step.proven.next,
         step.look,
         step.gate.earliest,
         waits,

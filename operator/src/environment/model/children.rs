@@ -21,14 +21,16 @@ use crate::kube_io::object::{Object, ObjectApi, Typed};
 pub const MANAGER: &str = "crokodial-environment";
 
 /// Kinds of child objects; an environment has at most one object of each kind. They are declared in the order in which
-/// they are applied: accounts and policies before pods, Secrets before the pods that read them, and the certificate
-/// before the Ingress that refers to it.
+/// they are applied: accounts and policies before pods, the copy of what was proven before the Secrets that newer content
+/// replaces, Secrets before the pods that read them, and the certificate before the Ingress that refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::EnumIter)]
 pub enum ChildKind {
     /// ServiceAccount of the pods; its token is not mounted.
     ServiceAccount,
     /// NetworkPolicy of the serving pods and of preflight Jobs.
     NetworkPolicy,
+    /// Secret `<env>-proven`: the contents of the next two with which all pods became ready last. No pod reads it.
+    Proven,
     /// Secret `<env>-mongo-active`: the Mongo URI that pods read.
     MongoActive,
     /// Secret `<env>-config-active`: the values of `config.secretRefs` that pods read.
@@ -63,9 +65,11 @@ impl ChildKind {
         match self {
             Self::ServiceAccount => &Typed::<ServiceAccount>::API,
             Self::NetworkPolicy | Self::CandidatePolicy => &Typed::<NetworkPolicy>::API,
-            Self::MongoActive | Self::ConfigActive | Self::ConfigCandidate | Self::Certificate => {
-                &Typed::<Secret>::API
-            }
+            Self::Proven
+            | Self::MongoActive
+            | Self::ConfigActive
+            | Self::ConfigCandidate
+            | Self::Certificate => &Typed::<Secret>::API,
             Self::Candidate | Self::Deployment => &Typed::<Deployment>::API,
             Self::Service => &Typed::<Service>::API,
             Self::DisruptionBudget => &Typed::<PodDisruptionBudget>::API,
@@ -82,6 +86,7 @@ impl ChildKind {
             | Self::Deployment
             | Self::DisruptionBudget
             | Self::Ingress => names.deployment(),
+            Self::Proven => names.proven(),
             Self::MongoActive => names.mongo_active(),
             Self::ConfigActive => names.config_active(),
             Self::ConfigCandidate => names.config_candidate(),
@@ -157,6 +162,11 @@ impl Children {
     /// Returns the Ingress that routes requests to the Service, if it exists.
     pub fn ingress(&self) -> Option<&Ingress> {
         self.typed(ChildKind::Ingress)
+    }
+
+    /// Returns the Secret `<env>-proven` with the contents with which all pods became ready last, if it exists.
+    pub fn proven(&self) -> Option<&Secret> {
+        self.typed(ChildKind::Proven)
     }
 
     /// Returns the Secret `<env>-mongo-active` with the Mongo URI that pods read, if it exists.
@@ -280,6 +290,8 @@ mod tests {
             (ChildKind::ServiceAccount, ChildKind::Candidate),
             (ChildKind::NetworkPolicy, ChildKind::Deployment),
             (ChildKind::CandidatePolicy, ChildKind::Candidate),
+            (ChildKind::Proven, ChildKind::MongoActive),
+            (ChildKind::Proven, ChildKind::ConfigActive),
             (ChildKind::MongoActive, ChildKind::Candidate),
             (ChildKind::ConfigActive, ChildKind::Candidate),
             (ChildKind::ConfigCandidate, ChildKind::Candidate),

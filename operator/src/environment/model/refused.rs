@@ -42,7 +42,9 @@ impl WriteStep {
         match self {
             // Snapshots are sealed with the key, and the fingerprints in the copies are made with it.
             Self::NewRelease | Self::Snapshot => &[Self::Key],
-            Self::Child(C::MongoActive | C::ConfigActive) => &[Self::Key],
+            Self::Child(C::Proven) => &[Self::Key],
+            // What newer content replaces must be stored, or it could not come back.
+            Self::Child(C::MongoActive | C::ConfigActive) => &[Self::Key, Self::Child(C::Proven)],
             Self::Child(C::Certificate) => &[Self::Authority],
             Self::Child(C::Candidate) => &[
                 Self::RecordStatus,
@@ -107,7 +109,7 @@ impl WriteStep {
                 | C::Service
                 | C::Deployment,
             ) => Some(ConditionType::RolledOut),
-            Self::Key | Self::Child(C::DisruptionBudget) | Self::Upkeep => None,
+            Self::Key | Self::Child(C::Proven | C::DisruptionBudget) | Self::Upkeep => None,
         }
     }
 }

@@ -52,12 +52,17 @@ fn only_what_relies_on_a_refused_write_waits() {
             Child(C::Deployment)
         ]
     );
+    assert_eq!(
+        waiting(Child(C::Proven)),
+        [Child(C::MongoActive), Child(C::ConfigActive)]
+    );
     assert_eq!(waiting(Child(C::Certificate)), [Child(C::Ingress)]);
     assert_eq!(
         waiting(WriteStep::Key),
         [
             WriteStep::NewRelease,
             WriteStep::Snapshot,
+            Child(C::Proven),
             Child(C::MongoActive),
             Child(C::ConfigActive)
         ]

@@ -158,6 +158,7 @@ fn scrubber(
         children.mongo_active(),
         children.config_active(),
         children.config_candidate(),
+        children.proven(),
         mongo,
     ];
     let given = config.values().map(Option::as_ref);

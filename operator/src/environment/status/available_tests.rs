@@ -27,6 +27,7 @@ fn step(available: i32) -> Step {
         candidate: None,
         release_jobs: Vec::new(),
         hold: None,
+        proven: crate::environment::decide::proven::ProvenStep::default(),
         pin: None,
         gate: crate::release::gate::GateVerdict::open(),
         waits: None,

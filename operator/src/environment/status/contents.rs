@@ -39,6 +39,7 @@ pub(super) fn mongo(facts: StatusInputs<'_>) -> MongoStatus {
         Some(_) => PodSecret {
             live: facts.observed.children.mongo_active(),
             rolled: &RolledContent::of(&facts.observed.children).0,
+            experience: &valid.proven.mongo,
             key: facts.observed.isolation.key(),
         }
         .generation(),

@@ -72,6 +72,7 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
             .into_iter()
             .chain(valid.check.next)
             .chain(valid.config.next)
+            .chain(step.proven.next)
             .chain(step.gate.earliest)
             .chain(step.waits.as_ref().and_then(|v| v.earliest))
             .min()

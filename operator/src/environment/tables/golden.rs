@@ -122,6 +122,18 @@ releases: {2: {v: '2', phase: ReleasePhase, command: true}}
 }
 
 #[test]
+fn children_while_a_proven_uri_comes_back() {
+    golden(
+        "proven",
+        "
+mongo: {generation: 2}
+proven: {mongo: {password: old, verified: -900, version: 7.0.5}, config: {}, failed: hunter2, spent: 2}
+deployment: {credentials: '2.1', updated: 0}
+",
+    );
+}
+
+#[test]
 fn children_while_values_are_tried() {
     golden(
         "values",

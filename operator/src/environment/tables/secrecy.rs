@@ -8,7 +8,14 @@ use proptest::sample::subsequence;
 use super::super::fixture::{Case, SERVING, layers};
 
 /// Markers in the values of the Secrets; they occur in no other text.
-const MARKS: [&str; 5] = ["zq1uri", "zq2live", "zq3value", "zq4used", "zq5key"];
+const MARKS: [&str; 6] = [
+    "zq1uri",
+    "zq2live",
+    "zq3value",
+    "zq4used",
+    "zq5key",
+    "zq6proven",
+];
 
 /// Description of an environment whose Secrets contain the markers.
 const SECRETS: &str = "
@@ -22,7 +29,7 @@ spec: {config: {secretRefs: [{name: app}]}}
 ";
 
 /// Situations that the tests combine with each other.
-const SITUATIONS: [&str; 26] = [
+const SITUATIONS: [&str; 28] = [
     "spec: {stage: prod}",
     "spec: {suspend: Plan}",
     "spec: {tls: {mode: SelfSigned}}",
@@ -49,6 +56,8 @@ const SITUATIONS: [&str; 26] = [
     "foreign: [ConfigActive, MongoActive, Certificate]",
     "image: NotFound",
     "deployment: null, pods: []",
+    "proven: {mongo: {password: zq6proven}, config: {data: {JWT: zq6proven-and-long-enough}}}, deployment: {release: 1, overdue: true, updated: 0}, pods: ['1 reads=1.1 since=-400 exits=3']",
+    "proven: {mongo: {password: zq6proven}, config: {data: {JWT: zq6proven-and-long-enough}}, failed: zq2live, failedConfig: {JWT: zq4used-and-long-enough}}",
 ];
 
 /// Returns the texts of a case that may be shown to users or written to logs: its status, plan, release statuses and

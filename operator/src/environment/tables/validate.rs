@@ -245,6 +245,7 @@ fn each_child_of_somebody_elses_is_named() {
     for (child, object) in [
         ("ServiceAccount", "ServiceAccount shop"),
         ("NetworkPolicy", "NetworkPolicy shop"),
+        ("Proven", "Secret shop-proven"),
         ("MongoActive", "Secret shop-mongo-active"),
         ("ConfigActive", "Secret shop-config-active"),
         ("ConfigCandidate", "Secret shop-config-candidate"),

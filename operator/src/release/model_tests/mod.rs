@@ -319,7 +319,7 @@ impl State {
 fn pod(release: i64, ready: bool, exits: i32) -> PodView {
     PodView {
         ready,
-        running: exits == 0,
+        running_since: (exits == 0).then(|| at(0)),
         restarts: exits.max(1) - 1,
         exits,
         ..PodView::serving(&format!("shop-{release}"), release, at(0))

@@ -1,5 +1,6 @@
 //! Tests of the decisions for each situation, and of the delay before the next reconcile.
 
+mod contents;
 mod looks;
 mod verdicts;
 
@@ -24,6 +25,8 @@ fn told(step: &Step) -> String {
         candidate: _,
         release_jobs: _,
         hold,
+        // Covered by the tests of contents.
+        proven: _,
         pin,
         workload: _,
         serving,
