@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{NS, Site, digest_of, secret};
 
+const OLD: &str = "registry.test/dialer:1";
 const NEW: &str = "registry.test/dialer:2";
 
 /// Returns everything that must not change while a reference is invalid: credential, pod template and pods.
@@ -39,8 +40,7 @@ async fn an_image_that_is_not_found_spends_no_number() {
     assert_eq!(site.phases("staging"), ["1 Good"]);
     assert_eq!(site.runs("staging"), "1");
     assert_eq!(site.writes_of("staging", 3).await, []);
-    let asked = site.images.asked().iter().filter(|i| *i == NEW).count();
-    assert_eq!(asked, 1, "the registry is not worn out");
+    assert_eq!(asked(&site, NEW), 1, "the registry is not worn out");
     site.images.knows(NEW);
     site.advance(300);
     site.rest("staging").await;
@@ -81,14 +81,66 @@ async fn an_unreachable_registry_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_moved_tag_changes_nothing_that_runs() {
     let mut site = Site::good().await;
-    site.images
-        .moves("registry.test/dialer:1", &digest_of("something else"));
+    site.images.moves(OLD, &digest_of("something else"));
     site.advance(86_400);
     site.restart();
     site.rest("staging").await;
     assert_eq!(site.writes_of("staging", 3).await, []);
     site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good"]);
+}
+
+/// Returns how often the digest of the image's tag was requested.
+fn asked(site: &Site, image: &str) -> usize {
+    site.images.asked().iter().filter(|i| *i == image).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_retry_looks_the_tag_of_a_good_release_up_once() {
+    let mut site = Site::good().await;
+    let retry = |site: &Site, value: &str| {
+        site.edit("staging", |spec| spec["rollout"]["retry"] = json!(value));
+    };
+    let before = running(&site);
+    retry(&site, "a");
+    site.rest("staging").await;
+    assert_eq!(asked(&site, OLD), 1);
+    assert_eq!(site.phases("staging"), ["1 Good"], "the tag did not move");
+    assert_eq!(running(&site), before);
+    assert_eq!(site.condition("staging", "Ready"), "True Ready");
+    // The same value asks no more, though the tag moves and the operator forgets what it asked.
+    site.images.moves(OLD, &digest_of("something else"));
+    site.advance(3_600);
+    site.restart();
+    site.rest("staging").await;
+    assert_eq!(asked(&site, OLD), 1);
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    retry(&site, "b");
+    site.rest("staging").await;
+    assert_eq!(asked(&site, OLD), 2);
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
+    let record = site.get("crokodialreleases", "staging-2");
+    assert_eq!(record["spec"]["digest"], digest_of("something else"));
+    assert_eq!(record["spec"]["retry"], "b");
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+    assert_eq!(site.writes_of("staging", 3).await, []);
+    assert_eq!(asked(&site, OLD), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_return_to_an_image_brings_back_what_ran_though_a_retry_was_used_since() {
+    let mut site = Site::good().await;
+    site.edit("staging", |spec| spec["rollout"]["retry"] = json!("a"));
+    site.image("staging", NEW);
+    site.rest("staging").await;
+    site.bake("staging").await;
+    site.images.moves(OLD, &digest_of("something else"));
+    site.image("staging", OLD);
+    site.rest("staging").await;
+    let record = site.get("crokodialreleases", "staging-3");
+    assert_eq!(record["spec"]["digest"], digest_of(OLD));
+    assert_eq!(record["spec"]["restores"], 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -149,7 +149,7 @@ pub fn decide(
         machine::frozen(&view)
     } else {
         let decision = promoted(machine::decide(&view), &gate);
-        notes::note(decision, observed, serving, now)
+        notes::note(decision, valid, observed, serving, now)
     };
     let last_good = last_good(&observed.records).map(Record::number);
     let hold = machine::hold(&view);

@@ -61,6 +61,29 @@ fn what_failed_is_held_until_it_is_tried_again() {
     ]);
 }
 
+/// That a new value of `rollout.retry` looks the tag up is a test of `model/image.rs`. These are the decisions then.
+#[test]
+fn a_retry_of_what_is_good_makes_a_release_only_if_the_tag_moved() {
+    let retry = "spec: {rollout: {retry: a}}";
+    let rests = "run 1; desired (1) serving (1) good (1) spent 1";
+    let moved =
+        "make 2 of registry.test/app:1 retry a; run 1; desired (2) serving (1) good (1) spent 1";
+    let same = format!("1 is Good Succeeded serving rollbackable looked up for a; {rests}");
+    check(&[
+        (retry, &same),
+        (&format!("{retry}, releases: {{1: {{lookedUp: b}}}}"), &same),
+        (&format!("{retry}, releases: {{1: {{lookedUp: a}}}}"), rests),
+        (&format!("{retry}, releases: {{1: {{retry: a}}}}"), rests),
+        (&format!("{retry}, image: Asked"), rests),
+        (&format!("{retry}, image: {{Unreachable: 503}}"), rests),
+        (&format!("{retry}, image: {{Is: '3'}}"), moved),
+        (
+            &format!("{retry}, image: {{Is: '3'}}, releases: {{1: {{lookedUp: b}}}}"),
+            moved,
+        ),
+    ]);
+}
+
 #[test]
 fn the_database_is_asked_before_a_release_is_judged() {
     let smoke = |status: &str, more: &str| {
