@@ -4,7 +4,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crokodial_crds::names::Digest;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
@@ -22,7 +21,7 @@ use crate::memory::{
     ResumeTimes, StaleRounds,
 };
 use crate::metrics::Metrics;
-use crate::registry::{Existence, Images, ResolveError};
+use crate::registry::{Existence, Images, TagLookup};
 use crate::release_changes::ReleaseChanges;
 use crate::requeue::RequeueTrigger;
 use crate::smoke::{Smoke, SmokeResult, SmokeTarget};
@@ -94,7 +93,7 @@ pub struct Context {
     /// Metrics of the operator.
     pub metrics: Metrics,
     /// Cache of the digests or errors that lookups of image references at registries returned.
-    pub resolutions: Lookups<Resolution, Result<Digest, ResolveError>>,
+    pub resolutions: Lookups<Resolution, TagLookup>,
     /// Cache of checks that an image digest still exists in its registry. The key is namespace, image, digest and hash of
     /// the registry credentials.
     pub existences: Lookups<(String, String, String, [u8; 32]), Existence>,

@@ -41,15 +41,15 @@ impl<K, V> Default for Lookups<K, V> {
 
 impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
     /// Returns the cached result for `key`, if its age is below `max_age(result)`. Otherwise starts the lookup `ask`,
-    /// unless one for `key` is running already, and waits up to `wait` for its result. If the wait times out, returns
-    /// the outdated result, or `None` if there is no earlier result.
+    /// unless one for `key` is running already, and waits up to `wait` for its result. `ask` gets the outdated result
+    /// that the new one replaces. If the wait times out, returns the outdated result, or `None` if there is none.
     pub async fn get<F>(
         &self,
         key: &K,
         now: Timestamp,
         wait: Duration,
         max_age: impl Fn(&V) -> Duration,
-        ask: impl FnOnce() -> F,
+        ask: impl FnOnce(Option<&V>) -> F,
     ) -> Option<V>
     where
         F: Future<Output = V> + Send + 'static,
@@ -72,7 +72,7 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
         key: &K,
         now: Timestamp,
         max_age: impl Fn(&V) -> Duration,
-        ask: impl FnOnce() -> F,
+        ask: impl FnOnce(Option<&V>) -> F,
     ) -> Entry<V>
     where
         F: Future<Output = V> + Send + 'static,
@@ -100,7 +100,7 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
                 .or_else(|| entry.previous.clone());
         }
         let (sender, receiver) = watch::channel(None);
-        let question = ask();
+        let question = ask(previous.as_ref());
         tokio::spawn(async move {
             sender.send_replace(Some(question.await));
         });
@@ -144,7 +144,7 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         for second in [0, 1, 59, 60, 61] {
             let counted = asked.clone();
-            let ask = || async move {
+            let ask = |_: Option<&u8>| async move {
                 let before = counted.fetch_add(1, Ordering::Relaxed);
                 assert!(before > 10, "a panic of the lookup");
                 1

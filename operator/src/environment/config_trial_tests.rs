@@ -124,6 +124,7 @@ fn seen(given: &str) -> Observed {
         pods: vec![web("prod-1", 7, true)],
         trials: Trials::default(),
         image: Image::Asked,
+        next_lookup: None,
         image_name: String::new(),
         promotion: None,
         image_check: ImageCheck::Unknown,

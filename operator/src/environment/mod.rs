@@ -47,7 +47,6 @@ use std::time::Duration;
 
 use crokodial_crds::{CrokodialEnvironment, PlanStatus, Reason, Suspend};
 use futures::FutureExt;
-use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
@@ -145,8 +144,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     } else if valid.image.reason == Reason::Progressing {
         RESOLVE_RETRY
     } else {
-        let (follow, jitter) = (follow(&effective, now), jitter(&environment));
-        let due = decide::requeue_after(step, valid, &observed, follow, now, jitter);
+        let due = decide::requeue_after(step, valid, &observed, now, jitter(&environment));
         retry.map_or(due, |retry| retry.min(due))
     }))
 }
@@ -218,13 +216,6 @@ fn clock(ctx: &Context, owner: &Owner, effective: &Effective) -> TrialClock {
         leader_since: attended.max(ctx.since()),
         now,
     }
-}
-
-/// Returns the latest time for the next lookup of the image tag: `now` plus the follow interval. `None` if the tag is
-/// not followed.
-fn follow(effective: &Effective, now: Timestamp) -> Option<Timestamp> {
-    let every = SignedDuration::try_from(effective.follow?).unwrap_or(SignedDuration::MAX);
-    Some(now.saturating_add(every).unwrap_or(now))
 }
 
 /// Makes the writes of this reconcile, or plans them if the spec says `suspend: Plan`. Returns true if the next reconcile

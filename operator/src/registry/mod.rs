@@ -7,9 +7,11 @@
 mod auth;
 mod error;
 mod session;
+mod tag_lookup;
 
 pub use auth::{AuthError, RegistryAuth, registry_auth};
 pub use error::{Refusal, ResolveError, UnusableResponse};
+pub use tag_lookup::TagLookup;
 
 use std::sync::Arc;
 use std::time::Duration;

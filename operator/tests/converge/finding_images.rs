@@ -46,6 +46,14 @@ async fn a_followed_tag_that_moves_is_a_release_within_its_interval() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reconcile_in_between_does_not_put_the_next_lookup_off() {
+    let site = following().await;
+    site.advance(50);
+    let due = site.due("staging").await;
+    assert!(due <= 10_000, "the next look is due in {due} ms");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_tag_names_next_waits_for_the_release_under_way_and_then_the_newest_counts() {
     let mut site = following().await;
     site.edit("staging", |spec| spec["rollout"] = json!({"bake": "10m"}));

@@ -78,6 +78,38 @@ async fn an_unreachable_registry_is_waited_for() {
     assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
 }
 
+/// The clock advances only to the times for which the operator schedules its next reconcile.
+#[tokio::test(start_paused = true)]
+async fn an_unreachable_registry_is_asked_again_at_the_time_that_the_message_names() {
+    let mut site = Site::good().await;
+    let error = ResolveError::RegistryUnreachable {
+        registry: "registry.test".to_owned(),
+        cause: UnusableResponse::Status(503),
+    };
+    site.images.refuses(NEW, error);
+    site.image("staging", NEW);
+    let begin = site.now();
+    let mut times = Vec::new();
+    let mut named = Vec::new();
+    while times.len() < 7 {
+        site.rest("staging").await;
+        if asked(&site, NEW) > times.len() {
+            times.push(site.now().duration_since(begin).as_secs());
+            let message = site.message("staging", "ImageResolved");
+            let (_, after) = message.split_once("asked again within about ").unwrap();
+            named.push(after.split('.').next().unwrap().to_owned());
+        }
+        let due = i64::try_from(site.due("staging").await).unwrap();
+        site.advance((due + 999) / 1000);
+    }
+    assert_eq!(times, [0, 15, 45, 105, 225, 465, 765]);
+    assert_eq!(named, ["15s", "30s", "1m", "2m", "4m", "5m", "5m"]);
+    site.images.knows(NEW);
+    site.advance(300);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_moved_tag_changes_nothing_that_runs() {
     let mut site = Site::good().await;

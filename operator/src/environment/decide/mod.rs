@@ -34,6 +34,10 @@ use crate::release::workload::Workload;
 /// Delay before a namespace that cannot be read is read again for something that waits for it.
 const UNREADABLE_RETRY: Duration = Duration::from_secs(15);
 
+/// Delay before the answer to a lookup of the image's tag is looked for, if it did not come in time and another digest or
+/// answer is used until then.
+const LATE_ANSWER_RETRY: Duration = Duration::from_secs(5);
+
 /// Decisions of this reconcile about releases.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -248,13 +252,12 @@ fn promoted(mut decision: Decision, gate: &GateVerdict) -> Decision {
 }
 
 /// Returns the delay before the next reconcile if nothing triggers one earlier. It is the time until the next known
-/// deadline, such as one of the release state machine, the gate, a trial or a followed tag, but at most
+/// deadline, such as one of the release state machine, the gate, a trial or the lookup of a tag, but at most
 /// [`RESYNC_INTERVAL`] plus `jitter`.
 pub fn requeue_after(
     step: &Step,
     valid: &Valid,
     observed: &Observed,
-    follow: Option<Timestamp>,
     now: Timestamp,
     jitter: Duration,
 ) -> Duration {
@@ -263,19 +266,26 @@ pub fn requeue_after(
     let resync = RESYNC_INTERVAL.saturating_add(jitter);
     // These times are exact: `jitter` is added only to the periodic reconcile.
     let waits = step.waits.as_ref().and_then(|v| v.earliest);
+    let lookup = observed.next_lookup.map(|at| {
+        if at > now {
+            until(at)
+        } else {
+            LATE_ANSWER_RETRY
+        }
+    });
     [
         step.decision.next,
         step.proven.next,
         step.look,
         step.gate.earliest,
         waits,
-        follow,
         valid.config.next,
         valid.check.next,
     ]
     .into_iter()
     .flatten()
     .map(until)
+    .chain(lookup)
     .chain(observed.trials.again())
     .chain(waits_for_rights(step, valid).then_some(UNREADABLE_RETRY))
     .min()

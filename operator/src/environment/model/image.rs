@@ -12,7 +12,6 @@ use crokodial_crds::names::{Digest, ImageError, ImageRef};
 use crokodial_crds::{EnvironmentSpec, Reason, duration};
 
 use crate::environment::finding::Finding;
-use crate::environment::resync::RESYNC_INTERVAL;
 use crate::net::NetError;
 use crate::registry::{ResolveError, UnusableResponse};
 use crate::release::gate::auto::{Pick, Picked};
@@ -153,27 +152,10 @@ pub fn untested(cause: Option<&str>) -> Finding {
     Finding::unknown(Reason::Unreadable, what)
 }
 
-/// Age at which an image that the registry rejected is looked up again, because it may have been pushed since then. It
-/// is long because of rate limits.
-const MAX_REFUSAL_AGE: Duration = Duration::from_secs(300);
-
-/// Minimum time before a registry that could not be reached is asked again.
-const UNREACHABLE_RETRY: Duration = Duration::from_secs(15);
-
-/// Returns the age at which this failed lookup is repeated. `follow` is the interval at which a followed tag is looked up
-/// again; if it is longer, it applies.
-pub fn max_age(error: &ResolveError, follow: Option<Duration>) -> Duration {
-    let age = match error.reason() {
-        Reason::RegistryUnreachable => UNREACHABLE_RETRY,
-        _ => MAX_REFUSAL_AGE,
-    };
-    age.max(follow.unwrap_or_default())
-}
-
-/// Returns the finding about an image that the registry could not resolve. It says when the registry is asked again,
-/// which is at the first reconcile after [`max_age`].
-pub fn refused(error: &ResolveError, follow: Option<Duration>) -> Finding {
-    let within = duration::format(max_age(error, follow).max(RESYNC_INTERVAL));
+/// Returns the finding about an image that the registry could not resolve. It says when the registry is asked again:
+/// `wait` after it was asked, because a reconcile is scheduled for that time.
+pub fn refused(error: &ResolveError, wait: Duration) -> Finding {
+    let within = duration::format(wait);
     // The host may also be the one that gives out tokens, which no spec names.
     let no_address = match error {
         ResolveError::RegistryUnreachable {

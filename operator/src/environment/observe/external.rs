@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crokodial_crds::names::{Digest, ImageRef};
 use crokodial_crds::{EnvironmentSpec, RouteKind};
+use jiff::Timestamp;
 use k8s_openapi::api::networking::v1::Ingress;
 
 use crate::context::{Context, Resolution};
@@ -15,7 +16,7 @@ use crate::environment::model::image::{self, Image};
 use crate::environment::model::objects::{carries, published_address};
 use crate::environment::model::owner::Owner;
 use crate::environment::model::promotion::Promotion;
-use crate::registry::{Existence, RegistryAuth, ResolveError};
+use crate::registry::{Existence, RegistryAuth, TagLookup};
 use crate::release::record::{Record, due_for_check};
 use crate::release::view::ImageCheck;
 use crate::release::workload::{PodView, Waiting};
@@ -29,12 +30,29 @@ const MAX_EDGE_AGE: Duration = Duration::from_secs(60);
 /// Age at which a cached registry answer about the existence of a digest is requested again.
 const MAX_EXISTENCE_AGE: Duration = Duration::from_secs(30);
 
-/// Age at which the digest of a tag that is not followed is looked up again. The cached digest only has to last until a
-/// release record contains it.
-const MAX_DIGEST_AGE: Duration = Duration::from_secs(60);
+/// Name of the image to run, and its digest as far as it is known.
+pub(super) struct SpecImage {
+    /// Name of the image; empty if `promotion.auto` has chosen none.
+    pub(super) name: String,
+    /// Digest of the image, as far as it is known.
+    pub(super) image: Image,
+    /// Time at which the tag must be looked up again; `None` if there is no such time.
+    pub(super) next_lookup: Option<Timestamp>,
+}
 
-/// Returns the name of the image to run, and its digest as far as it is known. The digest comes from the source of a
-/// promotion, the spec, a release record or the registry.
+impl SpecImage {
+    /// Creates an image for which no registry has to be asked.
+    fn known(name: String, image: Image) -> Self {
+        Self {
+            name,
+            image,
+            next_lookup: None,
+        }
+    }
+}
+
+/// Returns the image to run. The digest comes from the source of a promotion, the spec, a release record or the
+/// registry.
 pub(super) async fn image(
     ctx: &Arc<Context>,
     owner: &Owner,
@@ -43,24 +61,29 @@ pub(super) async fn image(
     promotion: Option<&Promotion>,
     records: &[Record],
     auth: &[RegistryAuth],
-) -> (String, Image) {
+) -> SpecImage {
     if let Some(picked) = promotion.and_then(|p| p.picked.as_ref()) {
-        return image::picked(picked);
+        let (name, image) = image::picked(picked);
+        return SpecImage::known(name, image);
     }
     let written = spec.image.clone().unwrap_or_default();
     let image: ImageRef = match written.parse() {
         Ok(image) => image,
-        Err(error) => return (written, Image::Unresolved(image::invalid(&error))),
+        Err(error) => {
+            return SpecImage::known(written, Image::Unresolved(image::invalid(&error)));
+        }
     };
     let known = image::known(&written, &image, &spec.rollout.retry, records).or_else(|| {
         let tested = promotion.and_then(|p| p.source.digest_of(&written))?;
         tested.parse().ok()
     });
     let unreadable = promotion.and_then(|p| p.source.unreadable());
-    let found = match (known, effective.follow) {
-        (Some(digest), None) => Image::Resolved(digest),
+    match (known, effective.follow) {
+        (Some(digest), None) => SpecImage::known(written, Image::Resolved(digest)),
         // The registry may have another digest for the tag by now than the one that was tested in the source.
-        (None, _) if unreadable.is_some() => Image::Unresolved(image::untested(unreadable)),
+        (None, _) if unreadable.is_some() => {
+            SpecImage::known(written, Image::Unresolved(image::untested(unreadable)))
+        }
         (known, follow) => {
             let auth = RegistryAuth::for_image(auth, &image);
             let key = (
@@ -74,10 +97,14 @@ pub(super) async fn image(
                 image,
                 auth,
             };
-            look_up(ctx, key, question, follow, known).await
+            let (image, next_lookup) = look_up(ctx, key, question, follow, known).await;
+            SpecImage {
+                name: written,
+                image,
+                next_lookup,
+            }
         }
-    };
-    (written, found)
+    }
 }
 
 /// Image to look up, for an environment in `namespace`.
@@ -87,32 +114,38 @@ struct Question {
     auth: Vec<RegistryAuth>,
 }
 
-/// Returns the digest from the registry. Answers are cached; `follow` is the interval at which a followed tag is looked
-/// up again. Until the registry answers, and after a failed lookup, `known` is used if it is set.
+/// Returns the digest from the registry, and the time at which it must be looked up again. If that time has come, the
+/// lookup is being repeated. Answers are cached; `follow` is the interval at which a followed tag is looked up again. Until
+/// the registry answers, and after a failed lookup, `known` is used if it is set.
 async fn look_up(
     ctx: &Arc<Context>,
     key: Resolution,
     question: Question,
     follow: Option<Duration>,
     known: Option<Digest>,
-) -> Image {
-    let registry = ctx.images.clone();
-    let max_age = |answer: &Result<Digest, ResolveError>| match answer {
-        Ok(_) => follow.unwrap_or(MAX_DIGEST_AGE),
-        Err(error) => image::max_age(error, follow),
+) -> (Image, Option<Timestamp>) {
+    let (registry, now) = (ctx.images.clone(), ctx.now());
+    let ask = |previous: Option<&TagLookup>| {
+        let previous = previous.cloned();
+        let answer = registry.resolve(question.namespace, question.image, question.auth);
+        async move { TagLookup::new(previous.as_ref(), now, answer.await) }
     };
-    let answer = ctx
+    let max_age = |lookup: &TagLookup| lookup.max_age(follow);
+    let found = ctx
         .resolutions
-        .get(&key, ctx.now(), ANSWER_TIMEOUT, max_age, || {
-            registry.resolve(question.namespace, question.image, question.auth)
-        })
+        .get(&key, now, ANSWER_TIMEOUT, max_age, ask)
         .await;
-    match (answer, known) {
-        (Some(Ok(digest)), _) | (None, Some(digest)) => Image::Resolved(digest),
-        (None, None) => Image::Asked,
-        (Some(Err(error)), Some(known)) => Image::Stale(known, image::refused(&error, follow)),
-        (Some(Err(error)), None) => Image::Unresolved(image::refused(&error, follow)),
-    }
+    let Some(lookup) = found else {
+        return (known.map_or(Image::Asked, Image::Resolved), Some(now));
+    };
+    let due = lookup.due(follow);
+    let wait = lookup.max_age(follow);
+    let image = match (lookup.answer, known) {
+        (Ok(digest), _) => Image::Resolved(digest),
+        (Err(error), Some(known)) => Image::Stale(known, image::refused(&error, wait)),
+        (Err(error), None) => Image::Unresolved(image::refused(&error, wait)),
+    };
+    (image, due)
 }
 
 /// Returns the registry's word on the digest of the release in flight. The registry is asked only while a pod of that
@@ -182,7 +215,7 @@ async fn existence(
             ctx.now(),
             ANSWER_TIMEOUT,
             |_| MAX_EXISTENCE_AGE,
-            || registry.exists(namespace, image, digest, auth),
+            |_| registry.exists(namespace, image, digest, auth),
         )
         .await
 }
@@ -213,7 +246,7 @@ pub(super) async fn https(
             ctx.now(),
             ANSWER_TIMEOUT,
             |_| MAX_EDGE_AGE,
-            || edge.https_forced(address, domain),
+            |_| edge.https_forced(address, domain),
         )
         .await
 }

@@ -91,7 +91,11 @@ pub async fn observe(
     let ns = owner.namespace.as_str();
     let more = try_join_all(more.map(|name| named::<Secret>(ctx, ns, name))).await?;
     config_secrets.extend(more);
-    let (image_name, image) = external::image(
+    let external::SpecImage {
+        name: image_name,
+        image,
+        next_lookup,
+    } = external::image(
         ctx,
         owner,
         spec,
@@ -132,6 +136,7 @@ pub async fn observe(
         image_name,
         trials,
         image,
+        next_lookup,
         promotion,
         image_check,
         kept_image,

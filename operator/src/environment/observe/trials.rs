@@ -48,7 +48,7 @@ pub(super) async fn smoke(
     let key = (pod.uid.clone(), target.clone());
     let (smoke, requeue, plan) = (ctx.smoke.clone(), ctx.requeue.clone(), release.smoke());
     let (namespace, name) = (owner.namespace.clone(), owner.name.to_string());
-    let ask = || async move {
+    let ask = |_: Option<&SmokeResult>| async move {
         let result = smoke.run(target, plan).await;
         requeue.request(&namespace, &name);
         result

@@ -31,11 +31,11 @@ fn image_resolved() {
             ),
             (
                 "image: {Unreachable: 503}",
-                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about 1m",
+                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about 15s",
             ),
             (
                 "image: {Stale: ['1', 503]}",
-                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about 1m",
+                "Unknown RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about 15s",
             ),
             (
                 "image: Invalid",

@@ -94,7 +94,7 @@ fn ready_is_about_what_the_spec_asks_for() {
             (
                 "image: {Unreachable: 503}",
                 &waits(
-                    "RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about 1m",
+                    "RegistryUnreachable: registry.test gave no usable answer: status 503; it is asked again within about 15s",
                 ),
             ),
             (

@@ -181,6 +181,9 @@ fn the_next_look_is_the_earliest_moment_that_changes_something() {
             (auto, "25"),
             (refused, "15"),
             (values, "10"),
+            ("image: {Unreachable: 503}", "15"),
+            ("image: {Stale: ['1', 503]}", "15"),
+            ("image: NotFound", "60"),
             ("candidates: ['1']", "1"),
             (
                 "probes: {last: 0, good: [[-30, 0, 1]]}, releases: {1: {counted: -30}}",
@@ -192,15 +195,14 @@ fn the_next_look_is_the_earliest_moment_that_changes_something() {
 }
 
 #[test]
-fn only_a_resync_is_spread_and_what_is_past_is_due_at_once() {
-    let after = |given: &str, follow: Option<i64>, jitter: u64| {
-        let case = serving(given);
-        let follow = follow.map(at);
+fn only_a_resync_is_spread_and_a_lookup_under_way_is_looked_at_soon() {
+    let after = |given: &str, lookup: Option<i64>, jitter: u64| {
+        let mut case = serving(given);
+        case.seen.next_lookup = lookup.map(at);
         requeue_after(
             &case.step,
             &case.valid,
             &case.seen,
-            follow,
             case.clock.now,
             Duration::from_secs(jitter),
         )
@@ -210,5 +212,7 @@ fn only_a_resync_is_spread_and_what_is_past_is_due_at_once() {
     assert_eq!(after("", Some(66), 7), 66);
     assert_eq!(after("", Some(68), 7), 67);
     assert_eq!(after("", Some(30), 7), 30);
-    assert_eq!(after("now: 9", Some(3), 7), 0);
+    assert_eq!(after("now: 9", Some(10), 7), 1);
+    assert_eq!(after("now: 9", Some(9), 7), 5);
+    assert_eq!(after("now: 9", Some(3), 7), 5);
 }
