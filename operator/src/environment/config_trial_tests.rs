@@ -71,6 +71,7 @@ fn web(name: &str, release: i64, ready: bool) -> PodView {
 #[expect(clippy::too_many_lines, reason = "one field after the other")]
 fn seen(given: &str) -> Observed {
     let record = Record {
+        created: None,
         spec: ReleaseSpec {
             environment: "prod".to_owned(),
             number: 7,

@@ -41,6 +41,7 @@ fn object(snapshot: &Snapshot, seal: Option<String>) -> ConfigMap {
 /// Returns a record of release 7; its status has this digest.
 fn record(digest: Option<&str>) -> Record {
     Record {
+        created: None,
         spec: ReleaseSpec {
             number: 7,
             inputs: "9f3c".to_owned(),

@@ -119,6 +119,7 @@ mod tests {
             .unwrap();
         let served = matches!(phase, ReleasePhase::Good | ReleasePhase::RolledBack);
         Record {
+            created: None,
             spec: ReleaseSpec {
                 environment: "shop".to_owned(),
                 number,

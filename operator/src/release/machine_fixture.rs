@@ -154,6 +154,7 @@ pub(super) fn want(inputs: &str, retry: &str) -> Wanted {
 
 pub(super) fn record(number: i64, inputs: &str, phase: ReleasePhase) -> Record {
     Record {
+        created: None,
         spec: ReleaseSpec {
             environment: "shop".to_owned(),
             number,

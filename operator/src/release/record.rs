@@ -14,6 +14,8 @@ pub struct Record {
     pub spec: ReleaseSpec,
     /// `status` of the CrokodialRelease; `None` if it has none, for example after a restore from a backup.
     pub status: Option<ReleaseStatus>,
+    /// Time at which the CrokodialRelease was created; `None` if it is not known.
+    pub created: Option<Timestamp>,
 }
 
 impl Record {
@@ -26,6 +28,7 @@ impl Record {
         genuine.then(|| Self {
             spec: spec.clone(),
             status: release.status.clone(),
+            created: release.creation_timestamp().map(|t| t.0),
         })
     }
 

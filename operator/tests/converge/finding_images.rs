@@ -166,6 +166,67 @@ async fn auto_takes_each_release_of_the_source_that_passes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn auto_goes_on_with_a_source_that_was_deleted_and_made_again() {
+    let mut site = auto().await;
+    pass(&mut site, 150).await;
+    site.image("staging", "registry.test/dialer:2");
+    pass(&mut site, 250).await;
+    assert_eq!(from(&site, "prod-2")["release"], 2);
+    assert_eq!(site.phases("prod"), ["1 Good", "2 Good"]);
+
+    site.api.delete("crokodialenvironments", NS, "staging");
+    assert_eq!(site.phases("staging"), Vec::<String>::new());
+    site.reconcile("staging").await;
+    site.rest("prod").await;
+    assert_eq!(site.condition("prod", "Promotable"), "False SourceNotFound");
+    assert_eq!(site.condition("prod", "Ready"), "True Ready");
+
+    site.advance(10);
+    let mut again = environment("staging");
+    again["spec"]["image"] = json!("registry.test/dialer:3");
+    site.api.put(again);
+    site.rest("staging").await;
+    site.rest("prod").await;
+    assert_eq!(site.phases("staging"), ["1 Baking"]);
+    assert_eq!(site.condition("prod", "Promotable"), "False SourceNotGood");
+    pass(&mut site, 250).await;
+    assert_eq!(site.phases("prod"), ["1 Good", "2 Good", "3 Good"]);
+    assert_eq!(from(&site, "prod-3")["release"], 1);
+    assert_eq!(site.condition("prod", "Promotable"), "True Succeeded");
+    assert_eq!(site.writes_of("prod", 3).await, []);
+}
+
+/// The new object has another UID, but the numbers of its releases go on.
+#[tokio::test(start_paused = true)]
+async fn auto_takes_nothing_twice_from_a_source_whose_records_outlived_it() {
+    let mut site = auto().await;
+    let retained = |spec: &mut Value| spec["deletionPolicy"] = json!("Retain");
+    site.edit("staging", retained);
+    pass(&mut site, 150).await;
+    site.image("staging", "registry.test/dialer:2");
+    pass(&mut site, 250).await;
+    // Prod runs release 2 of staging, with another configuration than it had first.
+    site.edit("prod", |spec| {
+        spec["config"]["env"] = json!([{"name": "LEVEL", "value": "debug"}]);
+    });
+    pass(&mut site, 20).await;
+    assert_eq!(site.phases("prod").len(), 3);
+    site.api.delete("crokodialenvironments", NS, "staging");
+    site.reconcile("staging").await;
+    site.advance(10);
+    let mut again = environment("staging");
+    again["spec"]["image"] = json!("registry.test/dialer:2");
+    retained(&mut again["spec"]);
+    site.api.put(again);
+    pass(&mut site, 150).await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+    assert_eq!(site.phases("prod").len(), 3);
+    site.image("staging", "registry.test/dialer:3");
+    pass(&mut site, 250).await;
+    assert_eq!(from(&site, "prod-4")["release"], 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_freeze_holds_configuration_too_but_neither_scaling_nor_a_return() {
     let mut site = auto().await;
     pass(&mut site, 150).await;

@@ -74,8 +74,8 @@ pub struct Step {
     pub replicas: i32,
     /// Verdict of the promotion gate on the image that the spec asks for.
     pub gate: GateVerdict,
-    /// Verdict that keeps `promotion.auto` from promoting the newest Good release of the source environment. If this
-    /// environment has no release and the source has no Good one, it says so. `None` in all other cases.
+    /// Verdict that keeps `promotion.auto` from promoting the newest Good release of the source environment, or that there
+    /// is no such release. `None` in all other cases.
     pub waits: Option<GateVerdict>,
 }
 
@@ -299,6 +299,7 @@ fn waits_for_rights(step: &Step, valid: &Valid) -> bool {
         valid.route.finding.reason,
         step.gate.reason,
     ];
+    reasons.extend(step.waits.as_ref().map(|v| v.reason));
     if !valid.mongo.usable {
         reasons.push(valid.isolated.reason);
     }

@@ -196,6 +196,7 @@ mod tests {
     /// Returns a record of `app:<version>`. Its digest is made of its number.
     fn record(number: i64, version: &str, retry: &str, phase: ReleasePhase) -> Record {
         Record {
+            created: None,
             spec: ReleaseSpec {
                 environment: "shop".to_owned(),
                 number,

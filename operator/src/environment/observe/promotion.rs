@@ -7,6 +7,7 @@ use std::time::Duration;
 use crokodial_crds::{CrokodialEnvironment, EnvironmentSpec};
 use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
 
 use super::namespaces::{self, NamespaceRead};
 use super::releases;
@@ -61,20 +62,23 @@ async fn source(ctx: &Context, owner: &Owner, rules: &Rules) -> Source {
         NamespaceRead::Readable(found) => found,
         NamespaceRead::Unreadable(cause) => return Source::Unreadable(cause),
     };
-    if environment.is_none() {
+    let Some(environment) = environment else {
         return Source::NotFound;
-    }
+    };
     let records: Vec<Record> = releases
         .iter()
         .filter_map(|r| Record::of(r, name))
         .collect();
     let now = ctx.now();
     let probes = ctx.probes.summary(namespace, name, now);
-    found(&records, probes.as_ref(), rules.window(), now)
+    let created = environment.creation_timestamp().map(|t| t.0);
+    found(created, &records, probes.as_ref(), rules.window(), now)
 }
 
-/// Builds the state of the source from its release records and from the measurements that are not in the records yet.
+/// Builds the state of the source from its creation time, its release records and the measurements that are not in the
+/// records yet.
 fn found(
+    created: Option<Timestamp>,
     records: &[Record],
     probes: Option<&ProbeSummary>,
     window: Duration,
@@ -87,8 +91,11 @@ fn found(
             measured.insert(digest.clone(), answered);
         }
     }
+    // Records that were retained are older than an environment that was made again, and their numbers go on.
+    let oldest = records.iter().filter_map(|r| r.created).min();
     Source::Found {
         releases,
+        began: created.into_iter().chain(oldest).min(),
         availability: measured,
     }
 }

@@ -39,8 +39,8 @@ pub struct Picked {
     /// Image that this environment must run.
     pub pick: Pick,
     /// Verdict on the newest Good release of the source environment that is newer than the last promoted one, if the
-    /// gate does not let it pass. An environment without any release also gets a verdict if the source environment has
-    /// no Good release. `None` in all other cases.
+    /// gate does not let it pass. If the source environment is not there or has no Good release, so that nothing can be
+    /// promoted, the verdict says so. `None` in all other cases.
     pub waits: Option<GateVerdict>,
 }
 
@@ -53,7 +53,7 @@ pub fn pick(
     pinned: Option<i64>,
     now: Timestamp,
 ) -> Picked {
-    let last = last_promoted(rules, records);
+    let last = last_promoted(rules, records, source);
     let mut candidates: Vec<&SourceRelease> = source
         .releases()
         .iter()
@@ -86,15 +86,26 @@ pub fn pick(
         image: r.spec.image.clone(),
         digest: r.spec.digest.clone(),
     });
-    if pick == Pick::Nothing {
+    if !source.releases().iter().any(SourceRelease::good) {
         waits.get_or_insert_with(|| nothing(rules, source));
     }
     Picked { pick, waits }
 }
 
-fn last_promoted(rules: &Rules, records: &[Record]) -> i64 {
+/// Returns the largest number of a release that was promoted from the source environment; 0 if there is none.
+///
+/// A source that was deleted and made again counts its releases from 1, so what was promoted from the deleted one says
+/// nothing about its numbers. The two are told apart by time and not by a UID: a record made before the source's numbers
+/// began names a release of another count. So records of earlier versions need no further field, and a source whose
+/// records outlived it (`deletionPolicy: Retain`), and which has another UID now, goes on with its count.
+fn last_promoted(rules: &Rules, records: &[Record], source: &Source) -> i64 {
+    let of_this_count = |r: &&Record| match (r.created, source.began()) {
+        (Some(created), Some(began)) => created >= began,
+        _ => true,
+    };
     records
         .iter()
+        .filter(of_this_count)
         .filter_map(|r| r.spec.promoted_from.as_ref())
         .filter(|p| p.environment == rules.source.name && p.namespace == rules.source.namespace)
         .map(|p| p.release)

@@ -21,6 +21,9 @@ pub enum Source {
     Found {
         /// Releases of the source environment.
         releases: Vec<SourceRelease>,
+        /// Creation time of the environment or, if that is older, of its oldest release: the numbers of its releases
+        /// count since then. `None` if it is not known.
+        began: Option<Timestamp>,
         /// Availability by image digest, over the most recent measured serving time of length [`Rules::window`].
         availability: BTreeMap<String, AvailabilityCount>,
     },
@@ -85,6 +88,14 @@ impl Source {
         match self {
             Self::NotWatched | Self::NotFound | Self::Unreadable(_) => &[],
             Self::Found { releases, .. } => releases,
+        }
+    }
+
+    /// Returns the time since which the releases of the source environment are counted; `None` if it is not known.
+    pub(super) fn began(&self) -> Option<Timestamp> {
+        match self {
+            Self::NotWatched | Self::NotFound | Self::Unreadable(_) => None,
+            Self::Found { began, .. } => *began,
         }
     }
 

@@ -232,6 +232,7 @@ impl State {
                 self.records.push(Record {
                     spec: spec.clone(),
                     status: None,
+                    created: None,
                 });
             }
         }

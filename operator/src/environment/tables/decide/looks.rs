@@ -170,6 +170,8 @@ fn the_next_look_is_the_earliest_moment_that_changes_something() {
     let late = baking.replace("app:2'", "app:2', rollout: {bake: 10m}");
     let soaking = "spec: {stage: prod, runtime: {replicas: 1}, image: 'registry.test/app:2', promotion: {from: {name: staging}}}, releases: {2: {v: '2', phase: Gated}}, source: {Found: {releases: {4: {v: '2', phase: Good, good: 1770, until: -10}}}}";
     let auto = "spec: {stage: prod, runtime: {replicas: 1}, image: null, promotion: {from: {name: staging}, auto: true}}, releases: {1: {promotedFrom: 3}}, source: {Found: {releases: {4: {v: '2', phase: Good, good: 1765, until: -10}}}}";
+    let (before, _) = auto.split_once("source:").unwrap();
+    let unreadable = format!("{before}source: {{Unreadable: '403'}}");
     let refused = "secrets: {mongo: {data: {MONGODB_URI: 'mongodb://app:new@db.test/shop'}}}, attempts: [{n: 1, password: new, state: AuthFailed, at: -285}]";
     let values = "spec: {config: {secretRefs: [{name: app}]}}, secrets: {app: {data: {A: new}}}, staged: {data: {A: new}, generation: 2, release: 1, since: -290}";
     table(
@@ -179,6 +181,7 @@ fn the_next_look_is_the_earliest_moment_that_changes_something() {
             (&late, "60"),
             (soaking, "20"),
             (auto, "25"),
+            (&unreadable, "15"),
             (refused, "15"),
             (values, "10"),
             ("image: {Unreachable: 503}", "15"),

@@ -223,8 +223,11 @@ fn the_gate_keeps_what_has_not_proven_itself() {
     let soaking = "{Found: {releases: {4: {v: '2', phase: Good, good: 1700, until: -10}}}}";
     let auto = |source: &str| {
         format!(
-            "spec: {{stage: prod, runtime: {{replicas: 1}}, image: null, promotion: {{from: {{name: staging}}, auto: true}}}}, releases: {{1: {{promotedFrom: 3}}}}, source: {source}"
+            "spec: {{stage: prod, runtime: {{replicas: 1}}, image: null, promotion: {{from: {{name: staging}}, auto: true}}}}, releases: {{1: {{promotedFrom: 3, created: -700}}}}, source: {source}"
         )
+    };
+    let made_again = |at: i64| {
+        format!("{{Found: {{began: {at}, releases: {{1: {{v: '2', phase: Good, good: 1800}}}}}}}}")
     };
     check(&[
         (
@@ -253,6 +256,15 @@ fn the_gate_keeps_what_has_not_proven_itself() {
         ),
         (
             &auto("NotFound"),
+            "run 1; desired (1) serving (1) good (1) spent 1; waits SourceNotFound",
+        ),
+        // The source was made again after release 1 was promoted from its release 3, or before.
+        (
+            &auto(&made_again(-600)),
+            "make 2 of registry.test/app:2 from apps/staging 1; run 1; desired (2) serving (1) good (1) spent 1",
+        ),
+        (
+            &auto(&made_again(-800)),
             "run 1; desired (1) serving (1) good (1) spent 1",
         ),
     ]);

@@ -67,3 +67,56 @@ fn auto_takes_the_newest_that_passes_above_the_last_one_promoted() {
         assert_eq!(picks(&scene), ("nothing".to_owned(), Some(reason)));
     }
 }
+
+#[test]
+fn what_was_promoted_before_the_source_was_made_again_says_nothing_about_its_numbers() {
+    let scene = |created: Option<i64>, began: Option<i64>| {
+        let mut scene = Scene::new().sources(&[tested(1, "app:3", "sha256:33", 1800)]);
+        let mut promoted = record(2, "2", NEW, Some(GOOD));
+        promoted.created = created.map(|s| noon() + seconds(s));
+        promoted.spec.promoted_from = Some(PromotedFrom {
+            environment: "staging".to_owned(),
+            namespace: "test".to_owned(),
+            release: 57,
+        });
+        scene.records.push(promoted);
+        if let Source::Found { began: at, .. } = &mut scene.source {
+            *at = began.map(|s| noon() + seconds(s));
+        }
+        scene
+    };
+    let stays = ("stays with app:2".to_owned(), None);
+    let takes = ("takes 1".to_owned(), None);
+    for (created, began, wanted) in [
+        (Some(-61), Some(-60), &takes),
+        (Some(-60), Some(-60), &stays),
+        (Some(-59), Some(-60), &stays),
+        (None, Some(-60), &stays),
+        (Some(-61), None, &stays),
+    ] {
+        let found = picks(&scene(created, began));
+        assert_eq!(found, *wanted, "{created:?} {began:?}");
+    }
+}
+
+#[test]
+fn a_source_that_has_nothing_to_promote_is_named_though_what_runs_goes_on() {
+    let of = |phase: Option<ReleasePhase>| {
+        let mut release = tested(58, "app:3", "sha256:33", 0);
+        release.phase = phase;
+        found(&[release])
+    };
+    for (source, reason) in [
+        (Source::NotFound, Reason::SourceNotFound),
+        (Source::NotWatched, Reason::SourceNotWatched),
+        (Source::Unreadable("403".to_owned()), Reason::Unreadable),
+        (found(&[]), Reason::SourceNotGood),
+        (of(Some(ReleasePhase::Baking)), Reason::SourceNotGood),
+        (of(Some(ReleasePhase::Rejected)), Reason::NotInSource),
+    ] {
+        let mut scene = Scene::new();
+        scene.source = source;
+        let stays = "stays with app:1".to_owned();
+        assert_eq!(picks(&scene), (stays, Some(reason)));
+    }
+}

@@ -126,6 +126,7 @@ impl Scene {
 
 fn record(number: i64, inputs: &str, digest: &str, phase: Option<ReleasePhase>) -> Record {
     Record {
+        created: None,
         spec: crokodial_crds::ReleaseSpec {
             environment: "prod".to_owned(),
             number,
@@ -156,6 +157,7 @@ fn tested(number: i64, image: &str, digest: &str, good_seconds: i64) -> SourceRe
 fn found(releases: &[SourceRelease]) -> Source {
     Source::Found {
         releases: releases.to_vec(),
+        began: None,
         availability: BTreeMap::new(),
     }
 }
