@@ -62,8 +62,9 @@ pub struct EnvironmentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,
 
-    /// Time at which the operator next continues a release or checks the connection string, if nothing changes before
-    /// then.
+    /// Time at which something next goes on by itself: a release, the promotion gate, a check of the connection string, a
+    /// trial of new values, or a lookup at a registry after one that failed. What recurs regularly is left out, such as
+    /// the lookups of a followed tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_check: Option<Time>,
 

@@ -54,6 +54,19 @@ async fn a_reconcile_in_between_does_not_put_the_next_lookup_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn looking_a_followed_tag_up_writes_no_status() {
+    let mut site = following().await;
+    site.rest("staging").await;
+    let before = site.status("staging");
+    for _ in 0..30 {
+        site.advance(10);
+        site.rest("staging").await;
+        assert_eq!(site.status("staging"), before);
+    }
+    assert!(site.images.asked().len() >= 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_tag_names_next_waits_for_the_release_under_way_and_then_the_newest_counts() {
     let mut site = following().await;
     site.edit("staging", |spec| spec["rollout"] = json!({"bake": "10m"}));

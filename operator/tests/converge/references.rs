@@ -1,6 +1,7 @@
 //! Tests of objects that a spec refers to: image, Secrets and ConfigMaps.
 
 use crokodial_operator::registry::{ResolveError, UnusableResponse};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::{NS, Site, digest_of, secret};
@@ -91,6 +92,7 @@ async fn an_unreachable_registry_is_asked_again_at_the_time_that_the_message_nam
     let begin = site.now();
     let mut times = Vec::new();
     let mut named = Vec::new();
+    let mut checks = Vec::new();
     while times.len() < 7 {
         site.rest("staging").await;
         if asked(&site, NEW) > times.len() {
@@ -98,12 +100,16 @@ async fn an_unreachable_registry_is_asked_again_at_the_time_that_the_message_nam
             let message = site.message("staging", "ImageResolved");
             let (_, after) = message.split_once("asked again within about ").unwrap();
             named.push(after.split('.').next().unwrap().to_owned());
+            let at = site.status("staging")["nextCheck"].clone();
+            let at: Timestamp = at.as_str().unwrap().parse().unwrap();
+            checks.push(at.duration_since(site.now()).as_secs());
         }
         let due = i64::try_from(site.due("staging").await).unwrap();
         site.advance((due + 999) / 1000);
     }
     assert_eq!(times, [0, 15, 45, 105, 225, 465, 765]);
     assert_eq!(named, ["15s", "30s", "1m", "2m", "4m", "5m", "5m"]);
+    assert_eq!(checks, [15, 30, 60, 120, 240, 300, 300]);
     site.images.knows(NEW);
     site.advance(300);
     site.rest("staging").await;

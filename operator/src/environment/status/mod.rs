@@ -25,6 +25,7 @@ use self::withheld::Withheld;
 use super::decide::Step;
 use super::effective::Effective;
 use super::finding::Finding;
+use super::model::image::Image;
 use crate::context::Context;
 use crate::kube_io::IoError;
 use crate::release::machine::{Hold, Rollout};
@@ -38,7 +39,6 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
         environment,
         owner,
         effective,
-        valid,
         step,
         certificate,
         observed,
@@ -66,19 +66,38 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
         plan: plan.cloned(),
         mongo: contents::mongo(facts),
         certificate: certificate.status.clone(),
-        next_check: step
-            .decision
-            .next
-            .into_iter()
-            .chain(valid.check.next)
-            .chain(valid.config.next)
-            .chain(step.proven.next)
-            .chain(step.gate.earliest)
-            .chain(step.waits.as_ref().and_then(|v| v.earliest))
-            .min()
-            .map(whole_seconds),
+        next_check: next_check(facts).map(whole_seconds),
         conditions: conditions(facts, &old, generation, now),
     }
+}
+
+/// Returns the earliest known time at which something goes on by itself: a step or the deadline of a release, the promotion
+/// gate, a check of credentials, a trial of values, or a lookup after one that failed. Only points in time belong here
+/// that stay the same until they have come. What recurs (the resync, lookups of a followed tag, the storing of a soak, checks
+/// of a candidate) would have the status written again and again, in a site where nothing happens.
+fn next_check(facts: StatusInputs<'_>) -> Option<Timestamp> {
+    let StatusInputs {
+        valid,
+        step,
+        observed,
+        ..
+    } = facts;
+    let failed_lookup = match observed.image {
+        Image::Unresolved(_) | Image::Stale(..) => observed.next_lookup,
+        Image::Resolved(_) | Image::Asked => None,
+    };
+    [
+        step.decision.next,
+        valid.check.next,
+        valid.config.next,
+        step.proven.next,
+        step.gate.earliest,
+        step.waits.as_ref().and_then(|v| v.earliest),
+        failed_lookup,
+    ]
+    .into_iter()
+    .flatten()
+    .min()
 }
 
 /// Writes the status if it differs from the stored one.

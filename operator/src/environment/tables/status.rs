@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::fixture::{Case, case, serving, table};
+use super::super::fixture::{Case, at, case, serving, table};
 
 /// Returns the status without its conditions.
 fn fields(case: &Case) -> Value {
@@ -223,7 +223,7 @@ fn what_the_gate_says_is_told_in_numbers() {
 }
 
 #[test]
-fn the_next_check_is_the_machines_or_the_proofs_whichever_comes_first() {
+fn the_next_check_is_the_first_known_time_and_nothing_that_recurs() {
     let next = |given: &str| {
         serving(given)
             .status()
@@ -232,6 +232,9 @@ fn the_next_check_is_the_machines_or_the_proofs_whichever_comes_first() {
     };
     let baking = "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Baking, started: -10, rolledOut: -5}}, deployment: {release: 2}, pods: ['2']";
     let refused = "secrets: {mongo: {data: {MONGODB_URI: 'mongodb://app:new@db.test/shop'}}}, attempts: [{n: 1, password: new, state: AuthFailed, at: -280}]";
+    let soaking = "spec: {stage: prod, runtime: {replicas: 1}, image: 'registry.test/app:2', promotion: {from: {name: staging}}}, releases: {2: {v: '2', phase: Gated}}, source: {Found: {releases: {4: {v: '2', phase: Good, good: 1770, until: -10}}}}";
+    let auto = "spec: {stage: prod, runtime: {replicas: 1}, image: null, promotion: {from: {name: staging}, auto: true}}, releases: {1: {promotedFrom: 3}}, source: {Found: {releases: {4: {v: '2', phase: Good, good: 1765, until: -10}}}}";
+    let values = "spec: {config: {secretRefs: [{name: app}]}}, secrets: {app: {data: {A: new}}}, staged: {data: {A: new}, generation: 2, release: 1, since: -290}";
     table(
         &[
             ("", "-"),
@@ -242,6 +245,18 @@ fn the_next_check_is_the_machines_or_the_proofs_whichever_comes_first() {
                 &format!("{baking}, {}", refused.replace("-280", "-200")),
                 "2026-01-01T00:00:56Z",
             ),
+            (soaking, "2026-01-01T00:00:20Z"),
+            (auto, "2026-01-01T00:00:25Z"),
+            (values, "2026-01-01T00:00:10Z"),
+            ("image: {Unreachable: 503}", "2026-01-01T00:00:15Z"),
+            ("image: {Stale: ['1', 503]}", "2026-01-01T00:00:15Z"),
+            ("image: NotFound", "2026-01-01T00:05:00Z"),
+            // What recurs: the storing of a soak, checks of a candidate.
+            (
+                "probes: {last: 0, good: [[-30, 0, 1]]}, releases: {1: {counted: -30}}",
+                "-",
+            ),
+            ("candidates: ['1']", "-"),
         ],
         next,
     );
@@ -252,4 +267,15 @@ fn a_plan_is_told_while_the_spec_asks_for_one() {
     assert_eq!(serving("").status().plan, None);
     let plan = serving("spec: {suspend: Plan}").status().plan;
     assert_eq!(plan, Some(serving("spec: {suspend: Plan}").plan()));
+}
+
+#[test]
+fn the_next_lookup_of_a_followed_tag_is_no_check_but_that_after_a_failure_is() {
+    let next = |given: &str| {
+        let mut case = serving(given);
+        case.seen.next_lookup = Some(at(20));
+        case.status().next_check.map(|t| t.0)
+    };
+    assert_eq!(next("spec: {follow: {interval: 20s}}"), None);
+    assert_eq!(next("image: {Stale: ['1', 503]}"), Some(at(20)));
 }
