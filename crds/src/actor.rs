@@ -135,6 +135,7 @@ impl Reason {
             | Self::ValuesNotReady
             | Self::SnapshotLost
             | Self::SnapshotInvalid
+            | Self::RecordLost
             | Self::ApplyFailed
             | Self::ControllerMissing
             | Self::IngressClassNotFound
@@ -145,6 +146,7 @@ impl Reason {
             | Self::Expired
             | Self::RenewalFailed
             | Self::AuthorityExpiring
+            | Self::NotRenewed
             | Self::ControllerNeedsConfig
             | Self::Serving
             | Self::Down => false,

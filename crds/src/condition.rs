@@ -183,6 +183,7 @@ impl ConditionType {
                 R::ValuesNotReady,
                 R::SnapshotLost,
                 R::SnapshotInvalid,
+                R::RecordLost,
                 R::Unreadable,
                 R::ApplyFailed,
                 R::NameConflict,
@@ -233,6 +234,7 @@ impl ConditionType {
             Self::CertificateReady => &[
                 R::Succeeded,
                 R::AuthorityExpiring,
+                R::NotRenewed,
                 R::Disabled,
                 R::RenewalFailed,
                 R::Expired,

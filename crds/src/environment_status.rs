@@ -126,7 +126,9 @@ pub struct EnvironmentReleaseStatus {
     #[schemars(length(max = 640))]
     pub image: Option<String>,
 
-    /// Time at which all pods first ran the serving release.
+    /// Time at which the serving release began to serve, the last time that it did: at its rollout, or when a pin or a
+    /// rollback brought it back. It is stored in the `servingSince` of that release, so it stays the same if this status
+    /// is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
 }

@@ -153,6 +153,9 @@ impl Reason {
             Self::SnapshotLost | Self::SnapshotInvalid => {
                 "Restore the ConfigMap that the message names from a backup, or change the spec so that a new release is made."
             }
+            Self::RecordLost => {
+                "Let the release that was made instead pass, or restore the CrokodialRelease from a backup, or pin a good release to return to it."
+            }
             Self::RollbackStuck => {
                 "At once, check the pods of the release the message names: the site may be degraded."
             }
@@ -183,6 +186,9 @@ impl Reason {
             Self::RenewalFailed => "Fix what the message names; the operator retries by itself.",
             Self::AuthorityExpiring => {
                 "Delete the Secret the message names: the operator creates a new CA and certificate at once. Then give the ca.crt of the new CA to everyone who trusts the old one."
+            }
+            Self::NotRenewed => {
+                "Give what uses the Secret a certificate of your own, or set route.kind to Ingress. If nothing uses it, delete the Secret, or set tls.mode to None."
             }
             Self::ControllerNeedsConfig => {
                 "Add the setting the message names to the controller's configuration."

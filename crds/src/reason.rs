@@ -253,6 +253,9 @@ pub enum Reason {
     /// The snapshot of the release that must run is not the one that the operator made. It is not applied.
     #[strum(props(who = "user"))]
     SnapshotInvalid,
+    /// The record of the release that runs was deleted, and it is not known what it said. Nothing is rolled back.
+    #[strum(props(who = "user"))]
+    RecordLost,
     /// No release of this environment has become good yet.
     #[strum(props(who = "user"))]
     NeverDeployed,
@@ -296,6 +299,10 @@ pub enum Reason {
     /// replace the CA automatically, because everybody who trusts it must then trust the new CA.
     #[strum(props(who = "cluster administrator"))]
     AuthorityExpiring,
+    /// The Secret `<environment>-tls` has a certificate that is not renewed any more, because the spec asks for no route. What
+    /// still uses it fails at the time that the message names.
+    #[strum(props(who = "user"))]
+    NotRenewed,
     /// HTTP requests are not redirected to HTTPS. Only the configuration of the Ingress controller can change that.
     #[strum(props(who = "cluster administrator"))]
     ControllerNeedsConfig,

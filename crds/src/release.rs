@@ -145,6 +145,11 @@ pub struct ReleaseStatus {
     #[serde(default)]
     pub serving: bool,
 
+    /// Time at which the release began to serve, the last time that it did. A moment without a ready pod does not change
+    /// it; when another release serves, it is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving_since: Option<Time>,
+
     /// Number of container restarts, summed over the pods of the release.
     #[serde(default)]
     #[schemars(range(min = 0))]

@@ -209,7 +209,9 @@ fn blur(value: &mut Value) {
                 let random = key == "uid"
                     || key == "crokodial.com/environment-uid"
                     || key == "crokodial.com/applied"
-                    || key == "crokodial.com/seal";
+                    || key == "crokodial.com/seal"
+                    || key == "crokodial.com/record"
+                    || key == "crokodial.com/record-seal";
                 let drawn =
                     key == "deployment.kubernetes.io/revision" || key == "observedGeneration";
                 let time = field

@@ -59,7 +59,13 @@ impl ApiError {
             "Invalid",
             format!("{kind} \"{name}\" is invalid: {field}: {why}"),
         );
-        error.causes = vec![json!({"reason": "FieldValueInvalid", "message": why, "field": field})];
+        let reason = match why.split(':').next() {
+            Some("Unsupported value") => "FieldValueNotSupported",
+            Some("Required value") => "FieldValueRequired",
+            Some("Too long") => "FieldValueTooLong",
+            _ => "FieldValueInvalid",
+        };
+        error.causes = vec![json!({"reason": reason, "message": why, "field": field})];
         error
     }
 

@@ -6,8 +6,8 @@
 //! issuer is set up.
 //!
 //! A certificate is made only for a host that the environment's route carries: whoever trusts the CA would accept the
-//! certificate from anybody who may read Secrets in the environment's namespace. If the route loses a host, its
-//! certificate is not renewed and is left to expire.
+//! certificate from anybody who may read Secrets in the environment's namespace. If the route loses a host, or there is to
+//! be no route, its certificate is not renewed and is left to expire, and the condition says when that is.
 
 use std::collections::BTreeMap;
 
@@ -23,32 +23,10 @@ use super::effective::Effective;
 use super::finding::Finding;
 use super::model::objects::first_host;
 use super::model::observed::Observed;
+use super::model::owner::Owner;
+use super::stored_certificate::{Authority, IssueError, Leftover, Live, read};
 use super::validate::Valid;
-use crate::tls::{self, Ca, CertInfo, LeafPem, TlsError};
-
-/// Failure to issue a certificate, with the name of the Secret of the CA.
-#[derive(Debug, thiserror::Error)]
-enum IssueError {
-    /// The CA cannot be generated or used, or issuing the certificate failed.
-    #[error(
-        "secret {0} in the operator's namespace: {1}. Restore it, or delete it to have a new authority made"
-    )]
-    Tls(String, TlsError),
-    /// The CA's Secret does not contain this data key, or its value is not text.
-    #[error(
-        "secret {0} in the operator's namespace has no {1}. Restore it, or delete it to have a new authority made"
-    )]
-    Incomplete(String, &'static str),
-}
-
-/// Certificate authority (CA) of a tenant.
-#[derive(Debug)]
-pub struct Authority {
-    /// Name of the Secret, in the operator's namespace, in which it is stored.
-    pub secret: String,
-    /// Certificate and private key.
-    pub ca: Ca,
-}
+use crate::tls::{self, Ca, CertInfo, LeafPem};
 
 /// Result of planning the certificate: what to report and what to write.
 pub struct Certificate {
@@ -76,6 +54,7 @@ impl std::fmt::Debug for Certificate {
 /// failure, the old certificate stays and the finding reports the failure. Returns an error only if the host name does
 /// not parse.
 pub fn plan(
+    owner: &Owner,
     spec: &EnvironmentSpec,
     effective: &Effective,
     valid: &Valid,
@@ -85,16 +64,22 @@ pub fn plan(
     match effective.tls_mode {
         TlsMode::None => Ok(disabled()),
         TlsMode::SelfSigned => {
+            let (secret, stored) = (&observed.tenancy.ca_secret, observed.authority.as_ref());
+            let unhosted = || {
+                let ours = observed.children.certificate();
+                let ours = ours.filter(|s| owner.labelled(&s.metadata));
+                let left = Leftover::of(ours, secret, stored);
+                without_host(spec, effective, valid, left, now)
+            };
             let Some(routed) = routed_host(spec, effective, valid, observed) else {
-                return Ok(without_host(spec, effective, valid));
+                return Ok(unhosted());
             };
             let host: DnsName = routed.name().parse()?;
             let live = Live::of(observed.children.certificate());
-            let (secret, stored) = (&observed.tenancy.ca_secret, observed.authority.as_ref());
             if let Routed::Before(_) = routed
                 && !live.was_issued(&host, secret, stored)
             {
-                return Ok(without_host(spec, effective, valid));
+                return Ok(unhosted());
             }
             let withheld = effective.suspended() || valid.conflict.is_some();
             Ok(self_signed(secret, stored, &host, live, withheld, now))
@@ -110,21 +95,43 @@ fn disabled() -> Certificate {
 }
 
 /// Reports that no certificate is made, because the route carries no host for it. A certificate in the Secret stays
-/// there: an Ingress that the user made may refer to it, and its key is already known to whoever reads the Secret.
-fn without_host(spec: &EnvironmentSpec, effective: &Effective, valid: &Valid) -> Certificate {
-    none(match effective.route {
-        RouteKind::None => Finding::yes(
-            Reason::Disabled,
-            "the spec asks for no route, so no certificate is made",
-        ),
+/// there: an Ingress or a gateway that the user made may refer to it, and its key is already known to whoever reads the
+/// Secret.
+fn without_host(
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    valid: &Valid,
+    left: Option<Leftover>,
+    now: Timestamp,
+) -> Certificate {
+    let told = left.as_ref().map(|left| left.told(now));
+    let also = told.map_or_else(String::new, |told| format!("; {told}"));
+    let finding = match effective.route {
+        RouteKind::None => {
+            let reason = match left {
+                Some(_) => Reason::NotRenewed,
+                None => Reason::Disabled,
+            };
+            let what = format!("the spec asks for no route, so no certificate is made{also}");
+            Finding::yes(reason, what)
+        }
         RouteKind::Ingress => Finding::unknown(
             valid.route.finding.reason,
             format!(
-                "no certificate is made for {}, because the route of the environment does not carry it",
+                "no certificate is made for {}, because the route of the environment does not carry it{also}",
                 spec.domain
             ),
         ),
-    })
+    };
+    let status = left.map(|left| CertificateStatus {
+        not_after: Some(whole_seconds(left.info.not_after)),
+        issuer: Some(left.info.issuer),
+        cause: None,
+    });
+    Certificate {
+        status,
+        ..none(finding)
+    }
 }
 
 /// Returns a result that leaves the Secret as it is.
@@ -134,53 +141,6 @@ fn none(finding: Finding) -> Certificate {
         status: None,
         data: None,
         new_authority: None,
-    }
-}
-
-/// Certificate that is currently stored in the Secret `<env>-tls`.
-struct Live {
-    data: Option<Data>,
-    has_chain: bool,
-    info: Option<CertInfo>,
-    key: Option<String>,
-}
-
-impl Live {
-    fn of(secret: Option<&Secret>) -> Self {
-        let chain = secret.and_then(|s| text(s, "tls.crt"));
-        Self {
-            data: secret.and_then(|s| s.data.clone()),
-            info: chain.as_deref().and_then(|pem| tls::inspect(pem).ok()),
-            has_chain: chain.is_some(),
-            key: secret.and_then(|s| text(s, "tls.key")),
-        }
-    }
-
-    fn usable(&self, now: Timestamp) -> Option<&CertInfo> {
-        let valid = |info: &&CertInfo| info.not_before <= now && now < info.not_after;
-        self.info.as_ref().filter(valid)
-    }
-
-    /// True if the certificate needs no renewal and belongs to the stored private key. A mismatch means that somebody
-    /// edited the Secret.
-    fn is_good(&self, host: &DnsName, ca: &Ca, now: Timestamp) -> bool {
-        let (Some(info), Some(key)) = (&self.info, &self.key) else {
-            return false;
-        };
-        info.matches_key(key) && tls::needs_renewal(info, host, ca, now).is_none()
-    }
-}
-
-impl Live {
-    /// True if this CA issued the stored certificate for exactly this host, and the Secret has its private key. Validity
-    /// times are not checked. Somebody else can put neither such a certificate nor such an Ingress into the namespace
-    /// and have it renewed, because the private key is only known where the certificate was issued.
-    fn was_issued(&self, host: &DnsName, name: &str, stored: Option<&Secret>) -> bool {
-        let authority = stored.and_then(|secret| read(name, secret).ok());
-        let (Some(info), Some(key), Some(authority)) = (&self.info, &self.key, authority) else {
-            return false;
-        };
-        info.hosts == [host.as_str()] && info.signed_by(&authority.ca) && info.matches_key(key)
     }
 }
 
@@ -369,20 +329,4 @@ fn failed(cause: &str, live: Live, now: Timestamp) -> Certificate {
         data: live.data,
         new_authority: None,
     }
-}
-
-fn read(name: &str, secret: &Secret) -> Result<Authority, IssueError> {
-    let missing = |key| IssueError::Incomplete(name.to_owned(), key);
-    let certificate = text(secret, "tls.crt").ok_or_else(|| missing("tls.crt"))?;
-    let key = text(secret, "tls.key").ok_or_else(|| missing("tls.key"))?;
-    let ca = Ca::from_pem(&certificate, &key);
-    Ok(Authority {
-        secret: name.to_owned(),
-        ca: ca.map_err(|error| IssueError::Tls(name.to_owned(), error))?,
-    })
-}
-
-fn text(secret: &Secret, key: &str) -> Option<String> {
-    let bytes = secret.data.as_ref()?.get(key)?;
-    String::from_utf8(bytes.0.clone()).ok()
 }

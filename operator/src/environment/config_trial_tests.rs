@@ -108,6 +108,7 @@ fn seen(given: &str) -> Observed {
         taken: BTreeSet::new(),
         frozen: BTreeMap::from([(7, snapshot)]),
         seals: crate::environment::snapshots::Seals::default(),
+        copies: crate::environment::record_copies::RecordCopies::default(),
         attempts: Vec::new(),
         isolation: Isolation::new(
             &Owner {

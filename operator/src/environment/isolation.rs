@@ -96,6 +96,13 @@ impl Isolation {
         self.key.is_secret().then(seal)
     }
 
+    /// Returns the seal of the copy of a release record; `None` if the operator's key is empty.
+    pub fn seal_of_record(&self, number: i64, copy: &str) -> Option<String> {
+        let content = format!("{} {number} {copy}", self.environment);
+        let seal = || self.key.mark("record", content.as_bytes());
+        self.key.is_secret().then(seal)
+    }
+
     /// Returns the key of the fingerprints.
     pub fn key(&self) -> &Key {
         &self.key

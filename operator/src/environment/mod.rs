@@ -27,11 +27,13 @@ pub mod pod_contents;
 pub mod pod_secret;
 pub mod proven;
 pub mod rebuild;
+pub mod record_copies;
 pub mod resync;
 pub mod running;
 pub mod secret_names;
 pub mod snapshots;
 pub mod status;
+pub mod stored_certificate;
 pub mod validate;
 mod watch_backoff;
 pub mod watches;
@@ -51,7 +53,8 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use self::apply::records::{self, Subject};
-use self::apply::{authority, credential_check as checks, snapshots as snapshots_apply, withhold};
+use self::apply::snapshots as snapshots_apply;
+use self::apply::{authority, credential_check as checks, made_again, upkeep, withhold};
 use self::certificate::Certificate;
 use self::config_trial::TrialClock;
 use self::decide::Step;
@@ -172,7 +175,7 @@ fn answer(
     let spec = &environment.spec;
     let valid = validate::validate(owner, spec, effective, observed, clock);
     let step = decide::decide(owner, effective, &valid, observed, clock);
-    let certificate = certificate::plan(spec, effective, &valid, observed, clock.now)?;
+    let certificate = certificate::plan(owner, spec, effective, &valid, observed, clock.now)?;
     let desired = build::build(build::Plan {
         owner,
         spec,
@@ -271,14 +274,18 @@ async fn carry_out(
         authority::create(ctx, observed.new_key.as_ref(), new_authority, refused).await?;
         authority::report_change(ctx, environment, &observed.children, certificate).await;
     }
-    let more = records::write(ctx, subject, step, valid, observed, refused).await?;
+    let mut more = false;
+    if valid.conflict.is_none() {
+        more |= made_again::make(ctx, subject, step, observed, refused).await?;
+    }
+    more |= records::write(ctx, subject, step, valid, observed, refused).await?;
     if valid.conflict.is_none() {
         snapshots_apply::settle(ctx, subject, observed, refused).await?;
     }
     let live = &observed.children;
     apply::apply(ctx, environment, owner, desired, live, refused).await?;
     if valid.conflict.is_none() {
-        records::adopt(ctx, subject, step, observed, refused).await?;
+        upkeep::keep(ctx, subject, step, observed, refused).await?;
         records::retire(ctx, owner, step, observed, refused).await?;
         // After the children, because the Job's pod needs the ServiceAccount and the NetworkPolicy.
         let attempts = &observed.attempts;

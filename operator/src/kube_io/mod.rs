@@ -11,6 +11,7 @@ mod list;
 pub mod object;
 pub mod refusal;
 mod unknown_fields;
+mod unknown_values;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -236,7 +237,8 @@ impl KubeIo {
     }
 
     /// Performs a forced server-side apply of the status subresource. `seen` is the metadata of the object as the
-    /// caller has read it. Fields that the installed CRD does not know are left out.
+    /// caller has read it. Fields and values of enums that the installed CRD does not know are left
+    /// out.
     pub async fn apply_status<K: Writable>(
         &self,
         seen: &ObjectMeta,
@@ -247,13 +249,14 @@ impl KubeIo {
         let (api, left) = self.begin::<K>((verb, Verb::Status), (namespace, name))?;
         let params = PatchParams::apply(manager).force().validation_strict();
         let kind = K::kind(&());
-        let mut body = Basis::Seen(seen).of(object);
+        let whole = Basis::Seen(seen).of(object);
         let call = Box::pin(async {
             loop {
+                let mut body = whole.clone();
                 self.unknown.remove_from(&kind, &mut body);
                 let patch = Patch::Apply(&body);
                 match api.patch_status(name, &params, &patch).await {
-                    // Each time, at least one field more is left out.
+                    // Each time, at least one field or value more is left out.
                     Err(error) if self.unknown.learn(&kind, &error) => {}
                     result => return result,
                 }

@@ -1,5 +1,5 @@
-//! Fields that the operator writes and an installed CRD does not know, because the CRD is older than the operator. They
-//! are left out, so that everything else is still written.
+//! Fields, and values of enums, that the operator writes and an installed CRD does not know, because the CRD is older than
+//! the operator. They are left out, so that everything else is still written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
+
+use super::unknown_values::{UnknownValues, path};
 
 /// Time after which a field is written again, because the CRD may have been replaced.
 const RETRY: Duration = Duration::from_secs(600);
@@ -17,12 +19,27 @@ const NOT_DECLARED: &str = ": field not declared in schema";
 /// Words with which it refuses another request with strict validation because of a field.
 const UNKNOWN: &str = "unknown field \"";
 
-/// Fields that installed CRDs do not know, by kind, with the time at which this was found. Clones share the same fields.
+/// Fields and values that installed CRDs do not know, by kind. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct UnknownFields(Arc<Mutex<BTreeMap<String, BTreeMap<String, Instant>>>>);
+pub struct UnknownFields(Arc<Mutex<BTreeMap<String, Unknown>>>);
+
+/// What the CRD of one kind does not know.
+#[derive(Clone, Debug, Default)]
+struct Unknown {
+    /// Fields, with the time at which this was found.
+    fields: BTreeMap<String, Instant>,
+    values: UnknownValues,
+}
+
+impl Unknown {
+    fn named(&self) -> Vec<String> {
+        let fields = self.fields.keys().cloned();
+        fields.chain(self.values.named()).collect()
+    }
+}
 
 impl UnknownFields {
-    /// Records the fields that this error of the API server names. Returns false if it names none that are new.
+    /// Records the fields and values that this error of the API server names. Returns false if it names none that are new.
     pub(super) fn learn(&self, kind: &str, error: &kube::Error) -> bool {
         let kube::Error::Api(status) = error else {
             return false;
@@ -30,36 +47,39 @@ impl UnknownFields {
         let found = named(&status.message);
         let mut all = self.lock();
         let known = all.entry(kind.to_owned()).or_default();
-        let before = known.len();
+        let before = known.fields.len();
         let now = Instant::now();
-        known.extend(found.into_iter().map(|field| (field, now)));
-        let learned = known.len() > before;
+        let found = found.into_iter().map(|field| (field, now));
+        known.fields.extend(found);
+        let learned = known.values.learn(status, now) || known.fields.len() > before;
         if learned {
-            let fields: Vec<&String> = known.keys().collect();
+            let fields = known.named();
             tracing::warn!(kind, ?fields, "the CRD is older than this operator");
         }
         learned
     }
 
-    /// Removes the fields from an object of this kind.
+    /// Removes the fields and values from an object of this kind.
     pub(super) fn remove_from(&self, kind: &str, object: &mut Value) {
         let mut all = self.lock();
         let Some(known) = all.get_mut(kind) else {
             return;
         };
-        known.retain(|_, at| at.elapsed() < RETRY);
-        for field in known.keys() {
+        known.fields.retain(|_, at| at.elapsed() < RETRY);
+        known.values.forget(RETRY);
+        for field in known.fields.keys() {
             remove(object, field);
         }
+        known.values.remove_from(object);
     }
 
     /// Returns a sentence for each kind whose CRD is older than this operator.
     pub fn outdated(&self) -> Vec<String> {
         let all = self.lock();
-        let outdated = all.iter().filter(|(_, fields)| !fields.is_empty());
+        let named = all.iter().map(|(kind, known)| (kind, known.named()));
+        let outdated = named.filter(|(_, fields)| !fields.is_empty());
         outdated
             .map(|(kind, fields)| {
-                let fields: Vec<&str> = fields.keys().map(String::as_str).collect();
                 format!(
                     "a newer CRD of {kind}: the installed one does not know {}. Apply the CRDs of this version, or set crds.install in the chart",
                     fields.join(", ")
@@ -68,7 +88,7 @@ impl UnknownFields {
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, BTreeMap<String, Instant>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Unknown>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,21 +107,6 @@ fn named(message: &str) -> BTreeSet<String> {
     found.extend(quoted.filter_map(|rest| Some(path(rest.split_once('"')?.0))));
     found.retain(|path| path.starts_with("status."));
     found
-}
-
-/// Returns a path without its leading dot and without keys of list items, such as `[type="Ready"]`.
-fn path(text: &str) -> String {
-    let mut depth = 0_usize;
-    let mut plain = String::new();
-    for letter in text.trim_start_matches('.').chars() {
-        match letter {
-            '[' => depth = depth.saturating_add(1),
-            ']' => depth = depth.saturating_sub(1),
-            other if depth == 0 => plain.push(other),
-            _ => {}
-        }
-    }
-    plain
 }
 
 fn remove(value: &mut Value, path: &str) {

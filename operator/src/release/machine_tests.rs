@@ -169,6 +169,32 @@ fn the_deadline_moves_with_progress_and_not_with_a_new_pod() {
 }
 
 #[test]
+fn a_release_without_a_record_is_replaced_only_by_what_somebody_asks_for() {
+    let good = vec![record(1, "a", GOOD)];
+    let mut world = World::new(good.clone(), "b").running(2);
+    world.unrecorded = Some(2);
+    let decision = world.decide();
+    assert_eq!(decision.run, Run::Keep);
+    assert_eq!(
+        decision.create.map(|spec| spec.inputs),
+        Some("b".to_owned())
+    );
+    // The one that was made in its place is on trial.
+    let trial = record(3, "b", ReleasePhase::Candidate);
+    let mut world = World::new(vec![record(1, "a", GOOD), trial], "b").running(2);
+    world.unrecorded = Some(2);
+    assert_eq!(world.decide().run, Run::Keep);
+    let mut world = World::new(good.clone(), "a").running(2);
+    world.unrecorded = Some(2);
+    assert_eq!(world.decide().run, Run::Release(1));
+    let mut pinned = good;
+    pinned[0].spec.pin = true;
+    let mut world = World::new(pinned, "b").running(2);
+    world.unrecorded = Some(2);
+    assert_eq!(world.decide().run, Run::Release(1));
+}
+
+#[test]
 fn time_in_which_no_pod_could_start_is_not_taken_from_the_release() {
     let pulling = PodView {
         ready: false,

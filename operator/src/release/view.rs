@@ -42,6 +42,9 @@ pub struct View<'a> {
     pub snapshots: &'a [i64],
     /// State of the Deployment.
     pub workload: &'a Workload,
+    /// Release whose pod template the operator put into the Deployment, if it has no record any more. What it was is not
+    /// known.
+    pub unrecorded: Option<i64>,
     /// Pods of the Deployment.
     pub pods: &'a [PodView],
     /// State of the promotion gate for the image in `wanted`.

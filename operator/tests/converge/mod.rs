@@ -7,6 +7,7 @@ mod children;
 mod config_values;
 mod copies;
 mod credentials;
+mod deleted_records;
 mod faults;
 mod finding_images;
 mod gate;

@@ -8,13 +8,14 @@ use crokodial_operator::http::Readiness;
 use crokodial_operator::kube_io::KubeIo;
 use crokodial_operator::metrics::{FailureClass, Metrics};
 use crokodial_operator::requirements::{self, Requirements};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::{rotate, staging_uses};
 use crate::support::{LIVE, NS, Site, environment as sample, secret};
+use crokodial_fake_api::Behaviour;
 
 const NEW: &str = "registry.test/dialer:2";
 
@@ -219,6 +220,49 @@ fn older(site: &Site, plural: &str, field: &str) {
     let status = schema["properties"]["status"]["properties"].as_object_mut();
     status.unwrap().shift_remove(field).unwrap();
     site.api.install_crd(&crd);
+}
+
+/// Installs the CRD of environments without one value of an enum in its status.
+fn without_value(site: &Site, field: &str, value: &str) {
+    let crds = crokodial_crds::schema::all();
+    let mut crds = crds.iter().map(|crd| serde_json::to_value(crd).unwrap());
+    let environments = |crd: &Value| crd["spec"]["names"]["plural"] == "crokodialenvironments";
+    let mut crd = crds.find(environments).unwrap();
+    let status = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties";
+    let field = crd.pointer_mut(&format!("{status}/{field}/enum"));
+    let values = field.and_then(Value::as_array_mut).unwrap();
+    let known = values.len();
+    values.retain(|known| known != value);
+    assert_eq!(values.len(), known - 1);
+    site.api.install_crd(&crd);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_an_older_crd_does_not_know_is_left_out_and_the_rest_is_written() {
+    let mut site = Site::good().await;
+    without_value(&site, "hold/properties/kind", "Rejected");
+    let ctx = site.context(KubeIo::new(site.api.client(NS), Metrics::new()));
+    site.behave(NEW, Behaviour::CrashLoop);
+    site.image("staging", NEW);
+    for _ in 0..60 {
+        environment::reconcile(&ctx, NS, "staging").await.unwrap();
+        site.world.step();
+    }
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
+    assert_eq!(site.condition("staging", "RolledOut"), "False CrashLoop");
+    // The kind is required, so the whole hold is left out.
+    assert_eq!(site.status("staging")["hold"], Value::Null);
+    let missing = requirements::check(&ctx).await.missing.join("\n");
+    let told = "CrokodialEnvironment: the installed one does not know Rejected as status.hold.kind";
+    assert!(missing.contains(told), "{missing}");
+    // A value that it knows is written.
+    let pin = |release: &mut Value| release["spec"]["pin"] = json!(true);
+    site.api.edit("crokodialreleases", NS, "staging-1", pin);
+    for _ in 0..10 {
+        environment::reconcile(&ctx, NS, "staging").await.unwrap();
+        site.world.step();
+    }
+    assert_eq!(site.status("staging")["hold"]["kind"], "Pin");
 }
 
 #[tokio::test(start_paused = true)]

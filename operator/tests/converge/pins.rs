@@ -1,6 +1,7 @@
 //! Tests of pins, pauses after a failure, and suspension.
 
 use crokodial_operator::registry::Existence;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -57,6 +58,37 @@ async fn a_pin_returns_at_once_and_fifty_applies_and_a_restart_do_not_undo_it() 
     assert_eq!(site.runs("staging"), "2");
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
     assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_since_which_a_release_serves_is_that_of_its_return_and_outlives_the_status() {
+    let since = |site: &Site| {
+        let since = &site.status("staging")["release"]["since"];
+        since.as_str().unwrap().parse::<Timestamp>().unwrap()
+    };
+    let mut site = two_good().await;
+    let rollout = since(&site);
+    site.advance(600);
+    site.rest("staging").await;
+    assert_eq!(since(&site), rollout);
+    let pinned = site.now();
+    pin(&site, "staging-1", true);
+    site.rest("staging").await;
+    assert_eq!(since(&site), pinned);
+    site.advance(600);
+    site.rest("staging").await;
+    site.api
+        .edit("crokodialenvironments", NS, "staging", |object| {
+            object.as_object_mut().unwrap().remove("status");
+        });
+    site.restart();
+    site.rest("staging").await;
+    assert_eq!(since(&site), pinned);
+    let unpinned = site.now();
+    pin(&site, "staging-1", false);
+    site.rest("staging").await;
+    assert_eq!(since(&site), unpinned, "not its first roll-out");
+    assert_eq!(site.writes_of("staging", 3).await, []);
 }
 
 #[tokio::test(start_paused = true)]

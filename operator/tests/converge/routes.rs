@@ -172,12 +172,35 @@ async fn a_route_that_is_not_wanted_any_more_is_removed() {
     assert_eq!(site.condition("staging", "RouteAccepted"), "True Disabled");
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
     assert_eq!(site.status("staging")["url"], Value::Null);
-    assert_eq!(
-        site.condition("staging", "CertificateReady"),
-        "True Disabled"
-    );
     // The certificate of the lost host is left to expire: an Ingress of the user's own may refer to it.
     assert_eq!(certified(&site, "staging"), ["staging.example.com"]);
+    let told = |site: &Site| {
+        let condition = site.condition("staging", "CertificateReady");
+        (condition, site.message("staging", "CertificateReady"))
+    };
+    let (condition, message) = told(&site);
+    assert_eq!(condition, "True NotRenewed");
+    assert!(
+        message.contains("Secret staging-tls is valid until 2026-04-01T"),
+        "{message}"
+    );
+    site.advance_unmeasured(100 * 86_400);
+    site.rest("staging").await;
+    assert!(
+        told(&site).1.contains("ended 2026-04-01T"),
+        "{:?}",
+        told(&site)
+    );
+    site.restart();
+    site.rest("staging").await;
+    assert_eq!(site.writes_of("staging", 3).await, []);
+    let events = site.api.list("events.events.k8s.io", NS);
+    let told: Vec<&Value> = events
+        .iter()
+        .filter(|e| e["reason"] == "NotRenewed")
+        .collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["type"], "Warning");
 }
 
 #[tokio::test(start_paused = true)]

@@ -168,6 +168,16 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
         EVENTS,
     ),
     (
+        &[Reason::NotRenewed],
+        "The route was taken away, or never was the operator's, and a gateway or an Ingress of your own uses the Secret. Certificates are only made for hosts that the operator's Ingress carries.",
+        ROUTE,
+    ),
+    (
+        &[Reason::RecordLost],
+        "Somebody deleted the CrokodialRelease `<environment>-<number>` and its copy, which is in annotations of the ConfigMap `<environment>-r<number>`, or the operator's Secret `crokodial-hmac` was replaced at the same time.",
+        EVENTS,
+    ),
+    (
         &[Reason::ControllerMissing],
         "The name of the class is misspelt, or no IngressClass is marked as the default.",
         ROUTE,

@@ -8,11 +8,12 @@ use kube::runtime::events::EventType;
 
 use crate::context::Context;
 use crate::environment::build::authority::{ca_secret, key_secret};
-use crate::environment::certificate::{Authority, Certificate};
+use crate::environment::certificate::Certificate;
 use crate::environment::credentials::Data;
 use crate::environment::isolation::KEY_SECRET;
 use crate::environment::model::children::Children;
 use crate::environment::model::refused::{RefusedWrites, WriteStep};
+use crate::environment::stored_certificate::Authority;
 use crate::fingerprint::NewKey;
 use crate::kube_io::IoError;
 

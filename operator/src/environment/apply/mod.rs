@@ -10,8 +10,10 @@ mod comparison;
 pub mod credential_check;
 pub mod drift;
 pub mod fields;
+pub mod made_again;
 pub mod records;
 pub mod snapshots;
+pub mod upkeep;
 pub mod withhold;
 
 use crokodial_crds::CrokodialEnvironment;

@@ -8,8 +8,8 @@ use crokodial_crds::{
 };
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
 use kube::runtime::events::EventType;
+use kube::{Resource, ResourceExt};
 use serde_json::json;
 
 use crate::context::Context;
@@ -17,15 +17,17 @@ use crate::environment::build::release;
 use crate::environment::decide::Step;
 use crate::environment::decide::view::ignored_number;
 use crate::environment::effective::Effective;
-use crate::environment::model::observed::Observed;
+use crate::environment::model::observed::{Observed, recorded};
 use crate::environment::model::owner::Owner;
 use crate::environment::model::refused::{RefusedWrites, WriteStep};
+use crate::environment::record_copies;
 use crate::environment::validate::Valid;
 use crate::kube_io::{IoError, object};
 use crate::metrics::ReleaseOutcome;
+use crate::release::record::Record;
 
 /// Field manager of release records and snapshots.
-const MANAGER: &str = "crokodial-release";
+pub(super) const MANAGER: &str = "crokodial-release";
 
 /// Environment to reconcile: its resource, its identity, and its spec with defaults applied.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +52,9 @@ pub async fn write(
 ) -> Result<bool, IoError> {
     warn_of_number(ctx, subject, observed).await;
     let mut more = false;
-    for (number, status) in &step.decision.updates {
+    // What is made again has another version now.
+    let stored = |(number, _): &&(i64, ReleaseStatus)| !observed.copies.makes_again(*number);
+    for (number, status) in step.decision.updates.iter().filter(stored) {
         let object = object_name(subject.owner, *number);
         if refused.must_wait(WriteStep::RecordStatus, &object) {
             continue;
@@ -126,14 +130,12 @@ pub async fn retire(
             }
         }
     }
-    let newest = observed
-        .releases
-        .iter()
-        .map(|r| r.spec.number)
-        .max()
-        .unwrap_or(0);
-    let gone = |n: i64| step.retired.contains(&n) && untouched(observed, step, n).is_some();
-    let recorded = |n: i64| observed.releases.iter().any(|r| r.spec.number == n) && !gone(n);
+    let newest = recorded(&observed.records);
+    let gone = |n: i64| {
+        let absent = observed.copies.makes_again(n) || untouched(observed, step, n).is_some();
+        step.retired.contains(&n) && absent
+    };
+    let recorded = |n: i64| observed.records.iter().any(|r| r.number() == n) && !gone(n);
     for (number, metadata) in observed
         .snapshots
         .iter()
@@ -151,54 +153,13 @@ pub async fn retire(
     Ok(())
 }
 
-/// Applies the `deletionPolicy` to release records and snapshots by adding or removing the environment's owner
-/// reference. With it they are deleted with the environment; without one they outlive it. Owner references of others stay
-/// as they are.
-pub async fn adopt(
-    ctx: &Context,
-    subject: Subject<'_>,
-    step: &Step,
-    observed: &Observed,
-    refused: &mut RefusedWrites,
-) -> Result<(), IoError> {
-    let Subject {
-        owner, effective, ..
-    } = subject;
-    let policy = effective.deletion_policy;
-    let strays = |metadata: &&ObjectMeta| !owner.refers(metadata, policy);
-    let patch = |metadata: &ObjectMeta| json!({"metadata": {"ownerReferences": owner.adopted(metadata, policy)}});
-    let numbers = observed.releases.iter().map(|r| r.spec.number);
-    let releases = numbers.filter_map(|number| untouched(observed, step, number));
-    for metadata in releases.map(|r| &r.metadata).filter(strays) {
-        let merged = ctx
-            .io
-            .merge::<CrokodialRelease>(metadata, MANAGER, &patch(metadata))
-            .await;
-        let name = metadata.name.as_deref().unwrap_or_default();
-        let object = format!("{} {name}", CrokodialRelease::kind(&()));
-        if refused.note(WriteStep::Upkeep, &object, merged)?.is_none() {
-            // All others would be refused too.
-            return Ok(());
-        }
-    }
-    let replaced = |n: &i64| observed.seals.rebuilt.contains_key(n);
-    let kept = observed.snapshots.iter().filter(|(n, _)| !replaced(n));
-    for metadata in kept.map(|(_, metadata)| metadata).filter(strays) {
-        let merged = ctx
-            .io
-            .merge::<ConfigMap>(metadata, MANAGER, &patch(metadata))
-            .await;
-        let object = format!("ConfigMap {}", metadata.name.as_deref().unwrap_or_default());
-        if refused.note(WriteStep::Upkeep, &object, merged)?.is_none() {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
 /// Returns the release with this number; `None` if this reconcile has already written its status. In that case the
 /// object that was read is outdated, and the next reconcile handles it.
-fn untouched<'a>(observed: &'a Observed, step: &Step, number: i64) -> Option<&'a CrokodialRelease> {
+pub(super) fn untouched<'a>(
+    observed: &'a Observed,
+    step: &Step,
+    number: i64,
+) -> Option<&'a CrokodialRelease> {
     let written = step.decision.updates.iter().any(|(n, _)| *n == number);
     observed
         .releases
@@ -230,15 +191,23 @@ async fn create(
     if !observed.snapshots.contains_key(&spec.number) {
         let config = &valid.config_values;
         let content = release::content(owner, &environment.spec, effective, spec, config);
-        let built = content
-            .and_then(|content| release::sealed(owner, effective, &content, &observed.isolation));
-        let snapshot = match built {
+        let isolation = &observed.isolation;
+        let built =
+            content.and_then(|content| release::sealed(owner, effective, &content, isolation));
+        let mut snapshot = match built {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 refused.add(new, &object, error.reason(), error.to_string());
                 return Ok(false);
             }
         };
+        let started = Record {
+            spec: spec.clone(),
+            status: None,
+            created: None,
+        };
+        let copy = record_copies::annotations(isolation, &started);
+        snapshot.annotations_mut().extend(copy);
         let made = ctx.io.create(&owner.namespace, MANAGER, &snapshot).await;
         if refused.note(new, &object, made)?.is_none() {
             return Ok(false);
@@ -274,6 +243,16 @@ async fn write_status(
         return Ok(());
     };
     let name = Names::of(&subject.owner.name).release(number);
+    apply_status(ctx, &name, &release.metadata, status).await
+}
+
+/// Writes the status of the release record with this name and metadata.
+pub(super) async fn apply_status(
+    ctx: &Context,
+    name: &str,
+    metadata: &ObjectMeta,
+    status: &ReleaseStatus,
+) -> Result<(), IoError> {
     let object = json!({
         "apiVersion": CrokodialRelease::api_version(&()),
         "kind": CrokodialRelease::kind(&()),
@@ -281,7 +260,7 @@ async fn write_status(
         "status": status,
     });
     ctx.io
-        .apply_status::<CrokodialRelease>(&release.metadata, MANAGER, &object)
+        .apply_status::<CrokodialRelease>(metadata, MANAGER, &object)
         .await?;
     Ok(())
 }

@@ -70,6 +70,8 @@ pub struct Step {
     pub look: Option<Timestamp>,
     /// Release that must run but whose snapshot is not there or must not be applied; `None` if there is none.
     pub lost: Option<LostSnapshot>,
+    /// Release in the Deployment, if its record is gone and cannot be made again; `None` otherwise.
+    pub unrecorded: Option<i64>,
     /// Number of pods that the spec asks for.
     pub replicas: i32,
     /// Verdict of the promotion gate on the image that the spec asks for.
@@ -158,11 +160,7 @@ pub fn decide(
     let last_good = last_good(&observed.records).map(Record::number);
     let hold = machine::hold(&view);
     let desired = desired(&decision, &hold, &view, last_good);
-    let in_use = in_use(&decision, serving, &workload, observed);
-    let mut retired = history::retired(&observed.records, effective.history, &in_use, now);
-    if valid.conflict.is_some() {
-        retired.clear();
-    }
+    let kept = in_use(&decision, serving, &workload, observed);
     Step {
         lost: lost(owner, &decision, pin.as_ref(), last_good, observed),
         proven: proven::step(ProvenInputs {
@@ -172,6 +170,7 @@ pub fn decide(
             decision: &decision,
             clock,
         }),
+        unrecorded: view.unrecorded,
         replicas: effective.replicas,
         candidate: candidate::candidate(&decision, valid, observed, clock),
         release_jobs: release_jobs::steps(&decision, observed),
@@ -182,7 +181,7 @@ pub fn decide(
         last_good,
         desired,
         spent: view::spent(observed),
-        retired,
+        retired: retired(valid, effective, observed, &kept, now),
         look: probes::next_look(observed, effective, serving, now),
         decision,
         gate,
@@ -194,6 +193,21 @@ pub fn decide(
 fn waits(observed: &Observed) -> Option<GateVerdict> {
     let picked = observed.promotion.as_ref()?.picked.as_ref()?;
     picked.waits.clone()
+}
+
+/// Returns the numbers of the releases whose records are deleted; `kept` are those that stay. Nothing is deleted while
+/// the name of the environment is taken.
+fn retired(
+    valid: &Valid,
+    effective: &Effective,
+    observed: &Observed,
+    kept: &[i64],
+    now: Timestamp,
+) -> Vec<i64> {
+    match valid.conflict {
+        Some(_) => Vec::new(),
+        None => history::retired(&observed.records, effective.history, kept, now),
+    }
 }
 
 /// Returns the numbers of the releases whose records may not be deleted: those that serve, run, are to run, or are

@@ -2,8 +2,8 @@
 //! release serves, `goodSeconds`, latency, whether a rollback is possible, and that a tag was looked up again. All
 //! functions are pure.
 
-use crokodial_crds::ReleasePhase;
 use crokodial_crds::condition::whole_seconds;
+use crokodial_crds::{ReleasePhase, ReleaseStatus};
 use jiff::Timestamp;
 
 use crate::environment::model::image;
@@ -34,7 +34,7 @@ pub fn note(
     }
     for record in &observed.records {
         let number = record.number();
-        updates.edit(number, |status| status.serving = serving == Some(number));
+        updates.edit(number, |status| serves(status, number, serving, now));
         count(&mut updates, record, observed, now);
         let exists = observed.snapshots.contains_key(&number);
         if let Some(digest) = snapshots::digest_to_store(record, &observed.seals, exists) {
@@ -54,6 +54,23 @@ pub fn note(
     Decision {
         updates: updates.changed(),
         ..decision
+    }
+}
+
+/// Records whether a release serves, and since when. The time lasts while no release serves, so that it does not begin
+/// again after an outage. A release that served before its record had this time has served since its rollout, as far as
+/// it is known.
+fn serves(status: &mut ReleaseStatus, number: i64, serving: Option<i64>, now: Timestamp) {
+    let before = status.serving;
+    status.serving = serving == Some(number);
+    match serving {
+        Some(n) if n == number => {
+            let rollout = status.rolled_out_at.clone().filter(|_| before);
+            let begun = || rollout.unwrap_or_else(|| whole_seconds(now));
+            status.serving_since.get_or_insert_with(begun);
+        }
+        Some(_) => status.serving_since = None,
+        None => {}
     }
 }
 

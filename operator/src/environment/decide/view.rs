@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crokodial_crds::names::LABEL_RELEASE;
 use crokodial_crds::{OnFailure, Reason};
 use jiff::Timestamp;
 
@@ -13,6 +14,7 @@ use crate::environment::model::observed::{
 };
 use crate::environment::model::owner::Owner;
 use crate::environment::model::trials;
+use crate::environment::running;
 use crate::environment::validate::Valid;
 use crate::release::machine::{
     CandidateView, CredentialHealth, Gate, MissingPrerequisite, SmokeVerdict, Trial, View,
@@ -96,6 +98,7 @@ pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
         spent: unclaimed(observed, valid).map_or_else(|| spent(observed), |n| n.saturating_sub(1)),
         snapshots: &trials.snapshots,
         workload,
+        unrecorded: unrecorded(observed),
         pods: &observed.pods,
         gate: Gate::open(),
         prerequisites: prerequisites(valid),
@@ -124,6 +127,18 @@ pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
         leader_since: since,
         now,
     }
+}
+
+/// Returns the release in the Deployment if its record is gone. A number that somebody else wrote there does not count.
+fn unrecorded(observed: &Observed) -> Option<i64> {
+    let template = running::applied_template_of(observed.children.deployment()?)?;
+    let label = template
+        .get("metadata")?
+        .get("labels")?
+        .get(LABEL_RELEASE)?;
+    let number: i64 = label.as_str()?.parse().ok()?;
+    let recorded = observed.records.iter().any(|r| r.number() == number);
+    (!recorded).then_some(number)
 }
 
 /// Converts the state of the Mongo credential to the form that the release state machine uses.

@@ -19,6 +19,7 @@ use crate::edge::PlainHttpAnswer;
 use crate::environment::credential_check::attempt::Attempt;
 use crate::environment::hosts::Claim;
 use crate::environment::isolation::Isolation;
+use crate::environment::record_copies::RecordCopies;
 use crate::environment::snapshots::Seals;
 use crate::fingerprint::NewKey;
 use crate::registry::Existence;
@@ -53,6 +54,8 @@ pub struct Observed {
     pub frozen: BTreeMap<i64, Snapshot>,
     /// Facts about these snapshots: their digests, and which ones must not be applied.
     pub seals: Seals,
+    /// Copies of the records: which are to be written, and which records are made again. Those are among `records`.
+    pub copies: RecordCopies,
     /// Attempts to check a Mongo URI whose Job or Secret still exists, oldest first.
     pub attempts: Vec<Attempt>,
     /// Comparison with the databases and secret values of the other stage's environments.

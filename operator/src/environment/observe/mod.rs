@@ -29,11 +29,12 @@ use super::model::objects::component_of;
 use super::model::observed::Observed;
 use super::model::owner::Owner;
 use super::model::trials::Trials;
+use super::record_copies::{CopyInputs, RecordCopies};
 use super::{secret_names, snapshots};
 use crate::context::Context;
 use crate::kube_io::{IoError, Kind};
 use crate::registry::{RegistryAuth, registry_auth};
-use crate::release::workload::{PodView, has_ended};
+use crate::release::workload::{PodView, Workload, has_ended};
 use crate::scrub::Scrubber;
 
 /// Reads the state of the cluster, the image registries and the site. Also starts the smoke checks of a ready candidate
@@ -83,6 +84,16 @@ pub async fn observe(
     );
     let (attempts, (isolation, new_key), contents, taken, claims, promotion, authority, tenancy) =
         read?;
+    let copies = RecordCopies::judge(CopyInputs {
+        owner,
+        releases: &releases,
+        records: &records,
+        snapshots: &snapshots,
+        isolation: &isolation,
+        running: Workload::of(children.deployment()).release,
+        now: ctx.now(),
+    });
+    let records = copies.complete(records);
     let (frozen, seals) = snapshots::judge(contents, &records, &isolation);
     let kept = secret_names::of_releases(children.deployment(), &records, &frozen);
     let more = kept
@@ -128,6 +139,7 @@ pub async fn observe(
         taken,
         frozen,
         seals,
+        copies,
         attempts,
         isolation,
         new_key,

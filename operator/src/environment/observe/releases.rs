@@ -119,8 +119,11 @@ async fn foreign(ctx: &Context, owner: &Owner, number: i64) -> Result<bool, IoEr
 /// Maximum number of snapshots of an earlier operator version that one reconcile reads, to seal them.
 const MAX_UNSEALED: usize = 10;
 
+/// Maximum number of snapshots without a record that one reconcile reads, because their record may be made again.
+const MAX_UNRECORDED: usize = 3;
+
 /// Reads the snapshots of the releases that this reconcile may run: those of the newest release, the last Good release,
-/// the pinned releases and the release in the Deployment, and the newest snapshot if it has no record yet. Also reads
+/// the pinned releases and the release in the Deployment, and the newest snapshots without a record. Also reads
 /// the one whose rollback check is due, and some that an earlier operator version did not seal.
 pub(super) async fn contents(
     ctx: &Context,
@@ -137,10 +140,10 @@ pub(super) async fn contents(
         .chain(Workload::of(deployment).release)
         .chain(due_for_check(records, ctx.now()).map(Record::number))
         .collect();
-    // A snapshot with a larger number than every record: the reconcile that made it was interrupted before it created
-    // the record.
-    let largest = snapshots.keys().next_back().copied();
-    numbers.extend(largest.filter(|n| newest.is_none_or(|newest| *n > newest)));
+    // The reconcile that made a snapshot may have been interrupted before it created the record.
+    let unrecorded = |n: &&i64| !records.iter().any(|r| r.number() == **n);
+    let gone = snapshots.keys().rev().filter(unrecorded);
+    numbers.extend(gone.take(MAX_UNRECORDED));
     let unsealed = |r: &&Record| {
         let status = r.status.as_ref();
         status.is_some_and(|s| s.snapshot_digest.is_none())

@@ -38,6 +38,7 @@ fn step(available: i32) -> Step {
         spent: 7,
         retired: Vec::new(),
         lost: None,
+        unrecorded: None,
         replicas: 2,
         look: None,
     }

@@ -156,8 +156,9 @@ fn is_trouble(condition: &Condition) -> bool {
     } else {
         "False"
     };
-    // `SharedSecret` is a warning, published although the condition is True.
-    let warned = condition.reason == Reason::SharedSecret.as_str();
+    // These are warnings, published although the condition is True.
+    let warnings = [Reason::SharedSecret, Reason::NotRenewed];
+    let warned = warnings.iter().any(|r| condition.reason == r.as_str());
     somebody && (condition.status == bad_when || warned)
 }
 

@@ -16,7 +16,7 @@ use crokodial_crds::{
     Reason, RouteKind, TlsMode,
 };
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
@@ -29,6 +29,7 @@ use super::model::image::Image;
 use crate::context::Context;
 use crate::kube_io::IoError;
 use crate::release::machine::{Hold, Rollout};
+use crate::release::record::Record;
 
 /// Field manager of the status.
 const MANAGER: &str = "crokodial-status";
@@ -153,8 +154,16 @@ fn release(facts: StatusInputs<'_>) -> EnvironmentReleaseStatus {
                 r.spec.digest
             )
         }),
-        since: serving.and_then(|r| r.status.as_ref()?.rolled_out_at.clone()),
+        since: serving.and_then(since),
     }
+}
+
+/// Returns the time at which a release began to serve, as its record has it. Until the record says so, which takes a
+/// moment, it is not known. Records of earlier operator versions have only the time of the first rollout.
+fn since(record: &Record) -> Option<Time> {
+    let status = record.status.as_ref()?;
+    let first = || status.rolled_out_at.clone().filter(|_| status.serving);
+    status.serving_since.clone().or_else(first)
 }
 
 /// Returns the value of `status.hold`. A pin takes precedence over a hold, because the pinned release is the one that

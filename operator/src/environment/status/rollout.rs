@@ -10,7 +10,7 @@ use crate::environment::decide::{LostSnapshot, Step};
 use crate::environment::finding::Finding;
 use crate::environment::validate::Valid;
 use crate::release::faults::{self, CRASH_LOOP_EXITS};
-use crate::release::machine::{Hold, Pin, Rollout};
+use crate::release::machine::{Hold, Pin, Rollout, Run};
 use crate::release::workload::{PodView, Waiting};
 
 /// Returns the finding for condition `RolledOut`.
@@ -30,6 +30,12 @@ pub(super) fn rolled_out(facts: StatusInputs<'_>) -> Finding {
     );
     if let Some(lost) = step.lost.as_ref().filter(|_| at_rest) {
         return self::lost(lost);
+    }
+    if let Some(number) = step.unrecorded.filter(|_| step.decision.run == Run::Keep) {
+        let what = format!(
+            "the record of release {number}, which is in the Deployment, was deleted, and what it said is not known; the pods are left as they are"
+        );
+        return Finding::no(Reason::RecordLost, what);
     }
     if let Some(what) = &step.decision.stuck {
         return Finding::no(Reason::RollbackStuck, what.clone());

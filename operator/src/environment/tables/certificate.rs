@@ -116,15 +116,26 @@ fn no_certificate_is_made_for_a_host_that_the_route_does_not_carry() {
     let old = "ingress: {host: old.test}";
     let acme = "tenants: [{name: acme, namespaces: [apps], domains: [acme.com]}]";
     let none = |reason: &str| format!("Unknown {reason}: {lost} (nothing)");
+    let left = |reason: &str, end: &str| {
+        let told = format!("; the one in Secret shop-tls is valid until {end} and is not renewed");
+        format!("Unknown {reason}: {lost}{told} (nothing)")
+    };
+    let tomorrow = "2026-03-31T00:00:00Z";
     table(
         &[
             (&format!("{taken}, ingress: null"), &none("HostTaken")),
             ("class: missing, ingress: null", &none("ControllerMissing")),
-            (&format!("{acme}, {}", leaf(-1)), &none("HostNotAllowed")),
+            (
+                &format!("{acme}, {}", leaf(-1)),
+                &left("HostNotAllowed", tomorrow),
+            ),
             // Somebody edited the Ingress of the loser by hand, also to a host that nobody else has.
             (taken, &none("HostTaken")),
             (&format!("{taken}, {old}"), &none("HostTaken")),
-            (&format!("{taken}, {}", leaf(-1)), &none("HostTaken")),
+            (
+                &format!("{taken}, {}", leaf(-1)),
+                &left("HostTaken", tomorrow),
+            ),
             // What was issued for the old host is renewed, and only that.
             (
                 &format!(
@@ -136,18 +147,42 @@ fn no_certificate_is_made_for_a_host_that_the_route_does_not_carry() {
                 &format!(
                     "{taken}, {old}, authority: {{made: -8640000}}, leaf: {{issued: -5, host: old.test, otherKey: true}}"
                 ),
-                &none("HostTaken"),
+                &left("HostTaken", "2026-03-31T23:59:55Z"),
             ),
         ],
         of,
     );
-    let without_route = |more: &str| {
-        let spec = "spec: {tls: {mode: SelfSigned}, route: {kind: None}}";
-        told_of(&serving(&format!("{spec}{more}")))
+}
+
+/// Builds a case whose spec asks for a certificate, but for no route.
+fn unrouted(more: &str) -> Case {
+    let spec = "spec: {tls: {mode: SelfSigned}, route: {kind: None}}";
+    serving(&format!("{spec}, {more}"))
+}
+
+#[test]
+fn without_a_route_a_certificate_is_not_renewed_and_its_end_is_told() {
+    let told = "the spec asks for no route, so no certificate is made";
+    let left = |end: &str| {
+        let told = format!("{told}; the one in Secret shop-tls {end} and is not renewed");
+        format!("True NotRenewed: {told} (nothing)")
     };
-    let told = "True Disabled: the spec asks for no route, so no certificate is made (nothing)";
-    assert_eq!(without_route(""), told);
-    assert_eq!(without_route(&format!(", {}", leaf(-89))), told);
+    let none = format!("True Disabled: {told} (nothing)");
+    table(
+        &[
+            ("now: 0", &none),
+            (&leaf(-89), &left("is valid until 2026-01-02T00:00:00Z")),
+            (&leaf(-90), &left("ended 2026-01-01T00:00:00Z")),
+            // The authority was deleted: nobody else renews what is in the operator's Secret.
+            (
+                &leaf(-89).replace("made", "lost: [tls.crt], made"),
+                &left("is valid until 2026-01-02T00:00:00Z"),
+            ),
+        ],
+        |more| told_of(&unrouted(more)),
+    );
+    let status = unrouted(&leaf(-1)).status().certificate.unwrap();
+    assert_eq!(status.not_after.unwrap().0, at(89 * DAY));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of all fields of the status except the conditions.
 
+use crokodial_crds::ReleaseStatus;
 use serde_json::{Value, json};
 
 use super::super::fixture::{Case, at, case, serving, table};
@@ -66,6 +67,58 @@ fn the_url_is_that_of_the_route() {
             ("spec: {route: {kind: None}, tls: {mode: SelfSigned}}", "-"),
         ],
         url,
+    );
+}
+
+#[test]
+fn a_release_serves_since_its_last_return_as_far_as_its_record_says() {
+    let since = |given: &str| {
+        let since = serving(given).status().release.since;
+        since.map_or_else(|| "-".to_owned(), |t| t.0.to_string())
+    };
+    table(
+        &[
+            ("releases: {1: {serves: -30}}", "2025-12-31T23:59:30Z"),
+            // The record of an earlier version has only its roll-out.
+            ("", "2025-12-31T23:51:40Z"),
+            // It has just come back, which its record does not say yet.
+            ("releases: {1: {serving: false}}", "-"),
+        ],
+        since,
+    );
+}
+
+#[test]
+fn a_record_says_since_when_its_release_serves() {
+    let two = "releases: {1: {serving: false}, 2: {v: '2', phase: Good, serving: true, serves: -60, rolledOut: -90, finished: -80, checked: -3}}";
+    let noted = |given: &str| {
+        let case = serving(given);
+        let updates = case.step.decision.updates.iter();
+        let since = |(n, s): &(i64, ReleaseStatus)| {
+            let since = s.serving_since.as_ref().map(|t| t.0.to_string());
+            format!("{n} {}", since.unwrap_or_else(|| "-".to_owned()))
+        };
+        updates.map(since).collect::<Vec<_>>().join(", ")
+    };
+    let spec = "spec: {image: 'registry.test/app:2'}";
+    let serves = |release: i64| {
+        format!("{spec}, {two}, deployment: {{release: {release}}}, pods: ['{release}']")
+    };
+    table(
+        &[
+            ("", ""),
+            (&serves(2), ""),
+            // While nothing serves, nothing begins anew.
+            (
+                "deployment: {release: 1, available: 0, updated: 0}, pods: []",
+                "1 2025-12-31T23:51:40Z",
+            ),
+            (
+                &serves(1).replace("1: {", "1: {pin: true, pinned: -1, "),
+                "1 2026-01-01T00:00:00Z, 2 -",
+            ),
+        ],
+        noted,
     );
 }
 

@@ -180,6 +180,7 @@ impl State {
             spent: self.snapshots.iter().copied().max().unwrap_or(0),
             snapshots: &self.snapshots,
             workload: &workload,
+            unrecorded: None,
             pods: &pods,
             gate: if self.gate { Gate::open() } else { closed },
             prerequisites: if self.credentials {

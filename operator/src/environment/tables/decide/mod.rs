@@ -37,6 +37,7 @@ fn told(step: &Step) -> String {
         look,
         // Covered by the tests of condition `RolledOut`.
         lost: _,
+        unrecorded: _,
         replicas: _,
         gate,
         waits,

@@ -212,6 +212,11 @@ fn a_pin_is_followed_before_anything_else() {
     ]);
 }
 
+/// Source whose release 4 has passed its soak.
+const SOAKED: &str = "{Found: {releases: {4: {v: '2', phase: Good, good: 1800}}}}";
+/// Source whose release 4 is still soaking.
+const SOAKING: &str = "{Found: {releases: {4: {v: '2', phase: Good, good: 1700, until: -10}}}}";
+
 #[test]
 fn the_gate_keeps_what_has_not_proven_itself() {
     let prod = |release: &str, source: &str| {
@@ -219,8 +224,43 @@ fn the_gate_keeps_what_has_not_proven_itself() {
             "spec: {{stage: prod, runtime: {{replicas: 1}}, image: 'registry.test/app:2', promotion: {{from: {{name: staging}}}}}}, releases: {{2: {release}}}, source: {source}"
         )
     };
-    let soaked = "{Found: {releases: {4: {v: '2', phase: Good, good: 1800}}}}";
-    let soaking = "{Found: {releases: {4: {v: '2', phase: Good, good: 1700, until: -10}}}}";
+    check(&[
+        (
+            &prod("null", "NotFound"),
+            "make 2 of registry.test/app:2; run 1; desired (2) serving (1) good (1) spent 1; gate SourceNotFound",
+        ),
+        (
+            &prod("null", SOAKED),
+            "make 2 of registry.test/app:2 from apps/staging 4; run 1; desired (2) serving (1) good (1) spent 1",
+        ),
+        (
+            &prod("{v: '2', phase: Pending}", SOAKING),
+            "2 is Gated SoakNotMet; run 1; desired (2) serving (1) good (1) spent 2; gate SoakNotMet; next 90",
+        ),
+        (
+            &prod("{v: '2', phase: Gated}", SOAKED),
+            "2 is Candidate Progressing; candidate 2; run 1; desired (2) serving (1) good (1) spent 2",
+        ),
+    ]);
+    // The digest of the image is not known yet, so the gate has nothing to judge.
+    let asked = serving(&format!("{}, image: Asked", prod("null", SOAKED)));
+    assert_eq!(
+        (
+            asked.step.gate.reason.as_str(),
+            asked.step.gate.message.as_str()
+        ),
+        (
+            "Progressing",
+            "the registry of registry.test/app:2 was asked"
+        )
+    );
+    let never =
+        case("spec: {stage: prod, image: null, promotion: {from: {name: staging}, auto: true}}");
+    assert_eq!(never.step.gate.reason.as_str(), "SourceNotFound");
+}
+
+#[test]
+fn auto_promotes_the_newest_release_that_passes() {
     let auto = |source: &str| {
         format!(
             "spec: {{stage: prod, runtime: {{replicas: 1}}, image: null, promotion: {{from: {{name: staging}}, auto: true}}}}, releases: {{1: {{promotedFrom: 3, created: -700}}}}, source: {source}"
@@ -231,27 +271,11 @@ fn the_gate_keeps_what_has_not_proven_itself() {
     };
     check(&[
         (
-            &prod("null", "NotFound"),
-            "make 2 of registry.test/app:2; run 1; desired (2) serving (1) good (1) spent 1; gate SourceNotFound",
-        ),
-        (
-            &prod("null", soaked),
+            &auto(SOAKED),
             "make 2 of registry.test/app:2 from apps/staging 4; run 1; desired (2) serving (1) good (1) spent 1",
         ),
         (
-            &prod("{v: '2', phase: Pending}", soaking),
-            "2 is Gated SoakNotMet; run 1; desired (2) serving (1) good (1) spent 2; gate SoakNotMet; next 90",
-        ),
-        (
-            &prod("{v: '2', phase: Gated}", soaked),
-            "2 is Candidate Progressing; candidate 2; run 1; desired (2) serving (1) good (1) spent 2",
-        ),
-        (
-            &auto(soaked),
-            "make 2 of registry.test/app:2 from apps/staging 4; run 1; desired (2) serving (1) good (1) spent 1",
-        ),
-        (
-            &auto(soaking),
+            &auto(SOAKING),
             "run 1; desired (1) serving (1) good (1) spent 1; waits SoakNotMet",
         ),
         (
@@ -268,21 +292,6 @@ fn the_gate_keeps_what_has_not_proven_itself() {
             "run 1; desired (1) serving (1) good (1) spent 1",
         ),
     ]);
-    // The digest of the image is not known yet, so the gate has nothing to judge.
-    let asked = serving(&format!("{}, image: Asked", prod("null", soaked)));
-    assert_eq!(
-        (
-            asked.step.gate.reason.as_str(),
-            asked.step.gate.message.as_str()
-        ),
-        (
-            "Progressing",
-            "the registry of registry.test/app:2 was asked"
-        )
-    );
-    let never =
-        case("spec: {stage: prod, image: null, promotion: {from: {name: staging}, auto: true}}");
-    assert_eq!(never.step.gate.reason.as_str(), "SourceNotFound");
 }
 
 #[test]
