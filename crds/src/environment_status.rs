@@ -41,6 +41,11 @@ pub struct EnvironmentStatus {
     #[serde(default, skip_serializing_if = "is_default")]
     pub release: EnvironmentReleaseStatus,
 
+    /// Digest of the tag in `image`, and for which value of `rollout.retry` the tag was looked up. Empty if `image` names a
+    /// digest, and with `promotion.auto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageStatus>,
+
     /// Failed release that is not tried again, or pinned release; absent if there is neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<HoldStatus>,
@@ -103,6 +108,24 @@ pub struct EffectiveStatus {
 
     /// Source of the certificate.
     pub tls: TlsMode,
+}
+
+/// Result of the last lookup of a tag.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageStatus {
+    /// Image with its tag, as written in the spec.
+    #[schemars(length(max = 512))]
+    pub reference: String,
+
+    /// Digest of the tag: `sha256:…`.
+    #[schemars(length(max = 80))]
+    pub digest: String,
+
+    /// Value of `rollout.retry` for which the tag was looked up. The tag is not looked up once more for the same value.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub retry: String,
 }
 
 /// State of the releases. The numbers are those of CrokodialReleases named `<environment>-<number>`.

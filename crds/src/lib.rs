@@ -39,7 +39,7 @@ pub use environment::{
 };
 pub use environment_status::{
     CertificateStatus, EffectiveStatus, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind,
-    HoldStatus, MongoStatus, PlanStatus, PromotionStatus, PromotionVerdict,
+    HoldStatus, ImageStatus, MongoStatus, PlanStatus, PromotionStatus, PromotionVerdict,
 };
 pub use percent::Percent;
 pub use promotion::{AllowSpec, FollowSpec, FreezeSpec, PromotionSource, PromotionSpec};

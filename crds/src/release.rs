@@ -212,12 +212,6 @@ pub struct ReleaseStatus {
     #[schemars(length(max = 80))]
     pub snapshot_digest: Option<String>,
 
-    /// Value of the environment's `rollout.retry` for which the image's tag was looked up again and still had the digest
-    /// of this release, so that no release was made. The tag is not looked up once more for the same value.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 64))]
-    pub looked_up_for_retry: String,
-
     /// Time since which the release has been blocked by a problem that it did not cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_since: Option<Time>,

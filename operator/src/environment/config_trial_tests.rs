@@ -127,6 +127,7 @@ fn seen(given: &str) -> Observed {
         trials: Trials::default(),
         image: Image::Asked,
         next_lookup: None,
+        resolved: None,
         image_name: String::new(),
         promotion: None,
         image_check: ImageCheck::Unknown,

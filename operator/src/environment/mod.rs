@@ -103,7 +103,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     let owner = Owner::of(&environment).map_err(ValidateError::from)?;
     let spec = &environment.spec;
     let effective = Effective::of(spec, &ctx.settings.defaults).map_err(ValidateError::from)?;
-    let observed = observe::observe(ctx, &owner, spec, &effective).await;
+    let observed = observe::observe(ctx, &owner, &environment, &effective).await;
     let mut observed = observed.map_err(Error::Observe)?;
     rebuild::complete(&owner, spec, &effective, &mut observed);
     let subject = Subject {

@@ -6,7 +6,7 @@ use crokodial_crds::Reason;
 use crokodial_crds::names::Digest;
 use jiff::{SignedDuration, Timestamp};
 
-use super::error::ResolveError;
+use super::error::{ResolveError, UnusableResponse};
 
 /// Age at which the digest of a tag that is not followed is looked up again. The cached digest only has to last until a
 /// release record contains it.
@@ -37,18 +37,22 @@ impl TagLookup {
         asked: Timestamp,
         answer: Result<Digest, ResolveError>,
     ) -> Self {
-        let unreachable = answer
-            .as_ref()
-            .is_err_and(|e| e.reason() == Reason::RegistryUnreachable);
         let earlier = previous.map_or(0, |p| p.failures);
+        let failures = match &answer {
+            // The registry was not asked.
+            Err(ResolveError::RegistryUnreachable {
+                cause: UnusableResponse::TooManyLookups,
+                ..
+            }) => earlier.max(1),
+            Err(error) if error.reason() == Reason::RegistryUnreachable => {
+                earlier.saturating_add(1)
+            }
+            Ok(_) | Err(_) => 0,
+        };
         Self {
             asked,
             answer,
-            failures: if unreachable {
-                earlier.saturating_add(1)
-            } else {
-                0
-            },
+            failures,
         }
     }
 
@@ -79,7 +83,6 @@ impl TagLookup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::error::UnusableResponse;
 
     fn unreachable() -> Result<Digest, ResolveError> {
         Err(ResolveError::RegistryUnreachable {
@@ -112,6 +115,29 @@ mod tests {
             (unreachable(), 30),
             (found(), 60),
             (unreachable(), 15),
+        ];
+        let mut previous: Option<TagLookup> = None;
+        for (n, (answer, wanted)) in answers.into_iter().enumerate() {
+            let lookup = TagLookup::new(previous.as_ref(), Timestamp::UNIX_EPOCH, answer);
+            assert_eq!(lookup.max_age(None).as_secs(), wanted, "answer {n}");
+            previous = Some(lookup);
+        }
+    }
+
+    #[test]
+    fn a_lookup_that_waited_for_too_many_others_says_nothing_about_the_registry() {
+        let waited = || {
+            Err(ResolveError::RegistryUnreachable {
+                registry: "registry.test".to_owned(),
+                cause: UnusableResponse::TooManyLookups,
+            })
+        };
+        let answers = [
+            (waited(), 15),
+            (waited(), 15),
+            (unreachable(), 30),
+            (waited(), 30),
+            (unreachable(), 60),
         ];
         let mut previous: Option<TagLookup> = None;
         for (n, (answer, wanted)) in answers.into_iter().enumerate() {

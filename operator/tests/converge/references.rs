@@ -49,14 +49,17 @@ async fn an_image_that_is_not_found_spends_no_number() {
     assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
 }
 
+fn unreachable() -> ResolveError {
+    ResolveError::RegistryUnreachable {
+        registry: "registry.test".to_owned(),
+        cause: UnusableResponse::Status(503),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_unreachable_registry_is_waited_for() {
     let mut site = Site::good().await;
-    let error = ResolveError::RegistryUnreachable {
-        registry: "registry.test".to_owned(),
-        cause: UnusableResponse::Status(503),
-    };
-    site.images.refuses(NEW, error);
+    site.images.refuses(NEW, unreachable());
     site.image("staging", NEW);
     site.rest("staging").await;
     assert_eq!(
@@ -133,12 +136,14 @@ fn asked(site: &Site, image: &str) -> usize {
     site.images.asked().iter().filter(|i| *i == image).count()
 }
 
+/// Sets `rollout.retry`.
+fn retry(site: &Site, value: &str) {
+    site.edit("staging", |spec| spec["rollout"]["retry"] = json!(value));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_new_retry_looks_the_tag_of_a_good_release_up_once() {
     let mut site = Site::good().await;
-    let retry = |site: &Site, value: &str| {
-        site.edit("staging", |spec| spec["rollout"]["retry"] = json!(value));
-    };
     let before = running(&site);
     retry(&site, "a");
     site.rest("staging").await;
@@ -166,10 +171,76 @@ async fn a_new_retry_looks_the_tag_of_a_good_release_up_once() {
     assert_eq!(asked(&site, OLD), 2);
 }
 
+/// The newest release of the image has what the tag was for a while, and an older one what it is now.
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_moved_back_is_not_followed() {
+    let mut site = Site::good().await;
+    site.images.moves(OLD, &digest_of("something else"));
+    retry(&site, "a");
+    site.rest("staging").await;
+    site.bake("staging").await;
+    site.images.moves(OLD, &digest_of(OLD));
+    retry(&site, "b");
+    site.rest("staging").await;
+    site.bake("staging").await;
+    let before = (site.phases("staging"), asked(&site, OLD));
+    site.images.moves(OLD, &digest_of("something newer"));
+    site.advance(3_600);
+    site.restart();
+    site.rest("staging").await;
+    assert_eq!((site.phases("staging"), asked(&site, OLD)), before);
+    assert_eq!(site.status("staging")["image"]["digest"], digest_of(OLD));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_return_waits_for_no_registry_though_a_retry_does() {
+    let mut site = Site::good().await;
+    site.image("staging", NEW);
+    site.rest("staging").await;
+    site.bake("staging").await;
+    for image in [OLD, NEW] {
+        site.images.refuses(image, unreachable());
+    }
+    let before = running(&site);
+    retry(&site, "a");
+    site.rest("staging").await;
+    assert_eq!(running(&site), before);
+    assert_eq!(
+        site.condition("staging", "ImageResolved"),
+        "Unknown RegistryUnreachable"
+    );
+    site.image("staging", OLD);
+    site.rest("staging").await;
+    assert_eq!(site.condition("staging", "ImageResolved"), "True Succeeded");
+    let record = site.get("crokodialreleases", "staging-3");
+    assert_eq!(record["spec"]["restores"], 1);
+}
+
+/// An earlier version writes no `status.image`, and a status may be lost.
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_stood_in_the_spec_before_an_upgrade_looks_nothing_up() {
+    let mut site = Site::good().await;
+    retry(&site, "a");
+    site.rest("staging").await;
+    site.images.moves(OLD, &digest_of("something else"));
+    site.api
+        .edit("crokodialenvironments", NS, "staging", |object| {
+            object["status"].as_object_mut().unwrap().remove("image");
+        });
+    site.restart();
+    site.rest("staging").await;
+    assert_eq!(asked(&site, OLD), 1);
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    assert_eq!(site.status("staging")["image"]["retry"], "a");
+    retry(&site, "b");
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_return_to_an_image_brings_back_what_ran_though_a_retry_was_used_since() {
     let mut site = Site::good().await;
-    site.edit("staging", |spec| spec["rollout"]["retry"] = json!("a"));
+    retry(&site, "a");
     site.image("staging", NEW);
     site.rest("staging").await;
     site.bake("staging").await;

@@ -155,7 +155,7 @@ pub fn decide(
         machine::frozen(&view)
     } else {
         let decision = promoted(machine::decide(&view), &gate);
-        notes::note(decision, valid, observed, serving, now)
+        notes::note(decision, observed, serving, now)
     };
     let last_good = last_good(&observed.records).map(Record::number);
     let hold = machine::hold(&view);
@@ -252,6 +252,7 @@ fn gate(observed: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -
         },
         records: &observed.records,
         source: &promotion.source,
+        waives_since: None,
         pinned: pin.map(|p| p.release),
         now,
     })

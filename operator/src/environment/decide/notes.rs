@@ -1,15 +1,12 @@
 //! Facts that are written to release records in addition to the decisions of the release state machine, such as which
-//! release serves, `goodSeconds`, latency, whether a rollback is possible, and that a tag was looked up again. All
-//! functions are pure.
+//! release serves, `goodSeconds`, latency, and whether a rollback is possible. All functions are pure.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{ReleasePhase, ReleaseStatus};
 use jiff::Timestamp;
 
-use crate::environment::model::image;
 use crate::environment::model::observed::Observed;
 use crate::environment::snapshots;
-use crate::environment::validate::Valid;
 use crate::registry::Existence;
 use crate::release::faults;
 use crate::release::machine::Decision;
@@ -19,16 +16,14 @@ use crate::release::workload::PodView;
 use crate::uptime::{bake, soak};
 
 /// Adds facts about each release, whatever its phase, to the status updates of a decision: whether it serves, its
-/// measurements, whether a rollback to it is possible, and that its image's tag was looked up for `rollout.retry`.
+/// measurements, and whether a rollback to it is possible.
 pub fn note(
     decision: Decision,
-    valid: &Valid,
     observed: &Observed,
     serving: Option<i64>,
     now: Timestamp,
 ) -> Decision {
     let mut updates = StatusUpdates::of(&observed.records);
-    let looked_up = looked_up_again(&decision, valid, observed);
     for (number, status) in decision.updates {
         updates.put(number, status);
     }
@@ -47,9 +42,6 @@ pub fn note(
             status.rollbackable = Some(rollbackable);
             status.rollback_checked_at = Some(whole_seconds(now));
         });
-    }
-    if let Some((number, retry)) = looked_up {
-        updates.edit(number, |status| status.looked_up_for_retry = retry);
     }
     Decision {
         updates: updates.changed(),
@@ -115,22 +107,4 @@ fn rollback_readiness(observed: &Observed, now: Timestamp) -> Option<(i64, bool)
         (_, Existence::Gone) => Some((number, false)),
         (_, Existence::Denied | Existence::Unknown) => None,
     }
-}
-
-/// Returns the number of the release whose tag was looked up for the value of `rollout.retry` and still has the release's
-/// digest, and this value. `None` if a new release stores the value, or if there is nothing to store.
-fn looked_up_again(
-    decision: &Decision,
-    valid: &Valid,
-    observed: &Observed,
-) -> Option<(i64, String)> {
-    let wanted = valid.wanted.as_ref().ok()?;
-    let promotion = observed.promotion.as_ref();
-    // With `promotion.auto`, the source's records name the digest, and no tag is looked up.
-    if decision.create.is_some() || promotion.is_some_and(|p| p.picked.is_some()) {
-        return None;
-    }
-    let retry = &wanted.retry;
-    let number = image::confirmed(&wanted.image, &wanted.digest, retry, &observed.records)?;
-    Some((number, retry.clone()))
 }

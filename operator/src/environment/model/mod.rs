@@ -10,5 +10,6 @@ pub mod owned_fields;
 pub mod owner;
 pub mod promotion;
 pub mod refused;
+pub mod tag;
 pub mod tenancy;
 pub mod trials;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crokodial_crds::CrokodialRelease;
+use crokodial_crds::{CrokodialRelease, ImageStatus};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -75,6 +75,8 @@ pub struct Observed {
     /// Time at which the image's tag must be looked up again, because it is followed or the last lookup failed; if it has
     /// come, the registry was asked and has not answered yet. `None` if there is no such time.
     pub next_lookup: Option<Timestamp>,
+    /// Result of the last lookup of the image's tag, for the status; `None` if there is none.
+    pub resolved: Option<ImageStatus>,
     /// Promotion that the spec asks for, with the state of its source; `None` without `spec.promotion`.
     pub promotion: Option<Promotion>,
     /// Registry's word on the digest of the release in flight, while a pod cannot pull it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crokodial_crds::names::{Digest, ImageRef};
-use crokodial_crds::{EnvironmentSpec, RouteKind};
+use crokodial_crds::{EnvironmentSpec, ImageStatus, RouteKind};
 use jiff::Timestamp;
 use k8s_openapi::api::networking::v1::Ingress;
 
@@ -16,7 +16,9 @@ use crate::environment::model::image::{self, Image};
 use crate::environment::model::objects::{carries, published_address};
 use crate::environment::model::owner::Owner;
 use crate::environment::model::promotion::Promotion;
+use crate::environment::model::tag::{TagDigest, Written};
 use crate::registry::{Existence, RegistryAuth, TagLookup};
+use crate::release::gate::Source;
 use crate::release::record::{Record, due_for_check};
 use crate::release::view::ImageCheck;
 use crate::release::workload::{PodView, Waiting};
@@ -38,72 +40,124 @@ pub(super) struct SpecImage {
     pub(super) image: Image,
     /// Time at which the tag must be looked up again; `None` if there is no such time.
     pub(super) next_lookup: Option<Timestamp>,
+    /// Result of the last lookup of the tag, for the status; `None` if there is none.
+    pub(super) resolved: Option<ImageStatus>,
 }
 
 impl SpecImage {
     /// Creates an image for which no registry has to be asked.
-    fn known(name: String, image: Image) -> Self {
+    fn known(name: String, image: Image, resolved: Option<ImageStatus>) -> Self {
         Self {
             name,
             image,
             next_lookup: None,
+            resolved,
         }
     }
 }
 
-/// Returns the image to run. The digest comes from the source of a promotion, the spec, a release record or the
-/// registry.
+/// Environment whose image is looked for.
+#[derive(Clone, Copy)]
+pub(super) struct ImageSubject<'a> {
+    /// Identity of the environment.
+    pub(super) owner: &'a Owner,
+    /// Spec of the environment.
+    pub(super) spec: &'a EnvironmentSpec,
+    /// Result of the last lookup, from the status; `None` if there is none.
+    pub(super) last: Option<&'a ImageStatus>,
+    /// Interval at which the tag is looked up again; `None` if it is not followed.
+    pub(super) follow: Option<Duration>,
+}
+
+/// Returns the image to run. The digest comes from the source of a promotion, the spec, the status, a release record or
+/// the registry.
 pub(super) async fn image(
     ctx: &Arc<Context>,
-    owner: &Owner,
-    spec: &EnvironmentSpec,
-    effective: &Effective,
+    subject: ImageSubject<'_>,
     promotion: Option<&Promotion>,
     records: &[Record],
     auth: &[RegistryAuth],
 ) -> SpecImage {
+    let ImageSubject { spec, last, .. } = subject;
     if let Some(picked) = promotion.and_then(|p| p.picked.as_ref()) {
         let (name, image) = image::picked(picked);
-        return SpecImage::known(name, image);
+        return SpecImage::known(name, image, None);
     }
-    let written = spec.image.clone().unwrap_or_default();
-    let image: ImageRef = match written.parse() {
-        Ok(image) => image,
+    let name = spec.image.clone().unwrap_or_default();
+    let parsed: ImageRef = match name.parse() {
+        Ok(parsed) => parsed,
         Err(error) => {
-            return SpecImage::known(written, Image::Unresolved(image::invalid(&error)));
+            return SpecImage::known(name, Image::Unresolved(image::invalid(&error)), None);
         }
     };
-    let known = image::known(&written, &image, &spec.rollout.retry, records).or_else(|| {
-        let tested = promotion.and_then(|p| p.source.digest_of(&written))?;
-        tested.parse().ok()
-    });
-    let unreadable = promotion.and_then(|p| p.source.unreadable());
-    match (known, effective.follow) {
-        (Some(digest), None) => SpecImage::known(written, Image::Resolved(digest)),
+    let retry = &spec.rollout.retry;
+    let written = Written {
+        reference: &name,
+        image: &parsed,
+        retry,
+        last,
+    };
+    let source = promotion.map(|p| &p.source);
+    let tested = source.and_then(|s| s.digest_of(&name)?.parse().ok());
+    let (known, fallback) = match (written.known(records), tested) {
+        (TagDigest::Known(digest), _) | (_, Some(digest)) => (true, Some(digest)),
+        (TagDigest::AskAgain(fallback), None) => (false, fallback),
+        (TagDigest::Nothing, None) => (false, None),
+    };
+    let unreadable = source.and_then(Source::unreadable);
+    match (fallback, subject.follow) {
+        (Some(digest), None) if known => {
+            let resolved = written.resolved(&digest);
+            SpecImage::known(name, Image::Resolved(digest), resolved)
+        }
         // The registry may have another digest for the tag by now than the one that was tested in the source.
-        (None, _) if unreadable.is_some() => {
-            SpecImage::known(written, Image::Unresolved(image::untested(unreadable)))
-        }
-        (known, follow) => {
-            let auth = RegistryAuth::for_image(auth, &image);
-            let key = (
-                owner.uid.clone(),
-                written.clone(),
-                spec.rollout.retry.clone(),
-                RegistryAuth::fingerprint(&auth),
-            );
-            let question = Question {
-                namespace: owner.namespace.clone(),
-                image,
-                auth,
+        (fallback, _) if unreadable.is_some() && !known => {
+            let finding = image::untested(unreadable);
+            let resolved = written.unresolved();
+            let image = match fallback {
+                Some(digest) => Image::Stale(digest, finding),
+                None => Image::Unresolved(finding),
             };
-            let (image, next_lookup) = look_up(ctx, key, question, follow, known).await;
-            SpecImage {
-                name: written,
-                image,
-                next_lookup,
-            }
+            SpecImage::known(name, image, resolved)
         }
+        (fallback, _) => asked(ctx, subject, &written, fallback, auth).await,
+    }
+}
+
+/// Returns the image with the digest that the registry has for its tag.
+async fn asked(
+    ctx: &Arc<Context>,
+    subject: ImageSubject<'_>,
+    written: &Written<'_>,
+    fallback: Option<Digest>,
+    auth: &[RegistryAuth],
+) -> SpecImage {
+    let owner = subject.owner;
+    let auth = RegistryAuth::for_image(auth, written.image);
+    let key = (
+        owner.uid.clone(),
+        written.reference.to_owned(),
+        written.retry.to_owned(),
+        RegistryAuth::fingerprint(&auth),
+    );
+    let question = Question {
+        namespace: owner.namespace.clone(),
+        image: written.image.clone(),
+        auth,
+    };
+    let (answer, next_lookup) = look_up(ctx, key, question, subject.follow, fallback).await;
+    let (image, resolved) = match answer {
+        LookedUp::Found(digest) => {
+            let resolved = written.resolved(&digest);
+            (Image::Resolved(digest), resolved)
+        }
+        LookedUp::Not(image) => (image, written.unresolved()),
+    };
+    SpecImage {
+        name: written.reference.to_owned(),
+        image,
+        next_lookup,
+        resolved,
     }
 }
 
@@ -114,16 +168,24 @@ struct Question {
     auth: Vec<RegistryAuth>,
 }
 
-/// Returns the digest from the registry, and the time at which it must be looked up again. If that time has come, the
+/// Result of a lookup.
+enum LookedUp {
+    /// The registry has this digest.
+    Found(Digest),
+    /// The registry has not answered, or has no usable answer.
+    Not(Image),
+}
+
+/// Asks the registry for the digest. Returns it with the time at which it must be looked up again. If that time has come, the
 /// lookup is being repeated. Answers are cached; `follow` is the interval at which a followed tag is looked up again. Until
-/// the registry answers, and after a failed lookup, `known` is used if it is set.
+/// the registry answers, and after a failed lookup, `fallback` is used if it is set.
 async fn look_up(
     ctx: &Arc<Context>,
     key: Resolution,
     question: Question,
     follow: Option<Duration>,
-    known: Option<Digest>,
-) -> (Image, Option<Timestamp>) {
+    fallback: Option<Digest>,
+) -> (LookedUp, Option<Timestamp>) {
     let (registry, now) = (ctx.images.clone(), ctx.now());
     let ask = |previous: Option<&TagLookup>| {
         let previous = previous.cloned();
@@ -136,16 +198,19 @@ async fn look_up(
         .get(&key, now, ANSWER_TIMEOUT, max_age, ask)
         .await;
     let Some(lookup) = found else {
-        return (known.map_or(Image::Asked, Image::Resolved), Some(now));
+        let image = fallback.map_or(Image::Asked, Image::Resolved);
+        return (LookedUp::Not(image), Some(now));
     };
     let due = lookup.due(follow);
     let wait = lookup.max_age(follow);
-    let image = match (lookup.answer, known) {
-        (Ok(digest), _) => Image::Resolved(digest),
-        (Err(error), Some(known)) => Image::Stale(known, image::refused(&error, wait)),
-        (Err(error), None) => Image::Unresolved(image::refused(&error, wait)),
+    let answer = match (lookup.answer, fallback) {
+        (Ok(digest), _) => LookedUp::Found(digest),
+        (Err(error), Some(known)) => {
+            LookedUp::Not(Image::Stale(known, image::refused(&error, wait)))
+        }
+        (Err(error), None) => LookedUp::Not(Image::Unresolved(image::refused(&error, wait))),
     };
-    (image, due)
+    (answer, due)
 }
 
 /// Returns the registry's word on the digest of the release in flight. The registry is asked only while a pod of that

@@ -17,11 +17,12 @@ mod trials;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crokodial_crds::EnvironmentSpec;
 use crokodial_crds::names::{COMPONENT_WEB, LABEL_ENVIRONMENT};
+use crokodial_crds::{CrokodialEnvironment, EnvironmentSpec};
 use futures::future::{try_join, try_join_all, try_join4};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 
+use self::external::ImageSubject;
 use self::releases::Releases;
 use super::effective::Effective;
 use super::model::children::Children;
@@ -46,9 +47,10 @@ use crate::scrub::Scrubber;
 pub async fn observe(
     ctx: &Arc<Context>,
     owner: &Owner,
-    spec: &EnvironmentSpec,
+    environment: &CrokodialEnvironment,
     effective: &Effective,
 ) -> Result<Observed, IoError> {
+    let spec = &environment.spec;
     let ((children, own, referenced), (class, found)) = try_join(
         async {
             tokio::try_join!(
@@ -102,20 +104,18 @@ pub async fn observe(
     let ns = owner.namespace.as_str();
     let more = try_join_all(more.map(|name| named::<Secret>(ctx, ns, name))).await?;
     config_secrets.extend(more);
+    let subject = ImageSubject {
+        owner,
+        spec,
+        last: environment.status.as_ref().and_then(|s| s.image.as_ref()),
+        follow: effective.follow,
+    };
     let external::SpecImage {
         name: image_name,
         image,
         next_lookup,
-    } = external::image(
-        ctx,
-        owner,
-        spec,
-        effective,
-        promotion.as_ref(),
-        &records,
-        &auth,
-    )
-    .await;
+        resolved,
+    } = external::image(ctx, subject, promotion.as_ref(), &records, &auth).await;
     let scrub = scrubber(&children, mongo_secret.as_ref(), &config_secrets);
     let all: Vec<PodView> = found.iter().map(PodView::of).collect();
     let image_check = external::image_check(ctx, owner, spec, &records, &all, &auth).await;
@@ -149,6 +149,7 @@ pub async fn observe(
         trials,
         image,
         next_lookup,
+        resolved,
         promotion,
         image_check,
         kept_image,

@@ -139,3 +139,40 @@ fn answered(
         bad: u64::try_from(found.bad).ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crokodial_crds::ReleaseSpec;
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_numbers_of_a_source_count_since_it_or_its_oldest_record_was_made() {
+        let record = |created: Option<i64>| Record {
+            spec: ReleaseSpec::default(),
+            status: None,
+            created: created.map(at),
+        };
+        let rows = [
+            (Some(50), vec![], Some(50)),
+            (Some(50), vec![record(Some(60)), record(Some(70))], Some(50)),
+            // The records outlived an environment that was made again.
+            (Some(50), vec![record(Some(60)), record(Some(40))], Some(40)),
+            (Some(50), vec![record(None)], Some(50)),
+            (None, vec![record(None)], None),
+        ];
+        for (created, records, wanted) in rows {
+            let window = Duration::from_secs(60);
+            let source = found(created.map(at), &records, None, window, at(100));
+            assert!(
+                matches!(source, Source::Found { began, .. } if began == wanted.map(at)),
+                "{source:?}"
+            );
+        }
+    }
+}

@@ -59,6 +59,7 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
         selector: Some(owner.selector_text()),
         effective: Some(effective.status()),
         release: release(facts),
+        image: observed.resolved.clone(),
         hold: held_status(step),
         promotion: observed
             .promotion
@@ -74,8 +75,8 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
 
 /// Returns the earliest known time at which something goes on by itself: a step or the deadline of a release, the promotion
 /// gate, a check of credentials, a trial of values, or a lookup after one that failed. Only points in time belong here
-/// that stay the same until they have come. What recurs (the resync, lookups of a followed tag, the storing of a soak, checks
-/// of a candidate) would have the status written again and again, in a site where nothing happens.
+/// that stay the same until they have come. What recurs while nothing is wrong (the resync, lookups of a followed tag, the
+/// storing of a soak, checks of a candidate) would have the status written again and again.
 fn next_check(facts: StatusInputs<'_>) -> Option<Timestamp> {
     let StatusInputs {
         valid,

@@ -72,6 +72,8 @@ pub fn pick(
             },
             records,
             source,
+            // A source that was made again may begin with an old image, which nobody chose for this environment.
+            waives_since: source.began(),
             pinned,
             now,
         });

@@ -17,6 +17,8 @@ pub struct GateInputs<'a> {
     pub records: &'a [Record],
     /// State of the environment from which images are promoted.
     pub source: &'a Source,
+    /// Time from which Good releases of this environment waive the soak of their digest; `None` if all of them do.
+    pub waives_since: Option<Timestamp>,
     /// Number of this environment's pinned release; `None` if no release is pinned.
     pub pinned: Option<i64>,
     /// Current time.

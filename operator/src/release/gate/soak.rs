@@ -77,10 +77,12 @@ fn never_served(records: &[Record]) -> bool {
 }
 
 fn good_here(inputs: &GateInputs<'_>) -> bool {
-    inputs
-        .records
-        .iter()
-        .any(|r| r.good() && r.spec.digest == inputs.requested.digest)
+    let waives = |r: &Record| match (inputs.waives_since, r.created) {
+        (Some(since), Some(created)) => created >= since,
+        _ => true,
+    };
+    let mut good = inputs.records.iter().filter(|r| r.good() && waives(r));
+    good.any(|r| r.spec.digest == inputs.requested.digest)
 }
 
 /// Returns the verdict while the source environment has no release. It is new: both environments may have been applied

@@ -119,9 +119,6 @@ pub(super) fn phase(status: &ReleaseStatus) -> String {
     if let Some(p95) = status.latency_p95_ms {
         words.push_str(&format!(" p95 {p95}"));
     }
-    if !status.looked_up_for_retry.is_empty() {
-        words.push_str(&format!(" looked up for {}", status.looked_up_for_retry));
-    }
     words
 }
 

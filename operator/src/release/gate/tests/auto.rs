@@ -100,6 +100,24 @@ fn what_was_promoted_before_the_source_was_made_again_says_nothing_about_its_num
 }
 
 #[test]
+fn an_image_that_was_good_before_the_source_was_made_again_soaks_anew() {
+    let scene = |created: i64| {
+        let mut scene = Scene::new().sources(&[tested(1, "app:1", OLD, 60)]);
+        for record in &mut scene.records {
+            record.created = Some(noon() + seconds(created));
+        }
+        scene.records.push(record(2, "2", NEW, Some(GOOD)));
+        if let Source::Found { began, .. } = &mut scene.source {
+            *began = Some(noon());
+        }
+        scene
+    };
+    let stays = "stays with app:2".to_owned();
+    assert_eq!(picks(&scene(-1)), (stays, Some(Reason::SoakNotMet)));
+    assert_eq!(picks(&scene(0)), ("takes 1".to_owned(), None));
+}
+
+#[test]
 fn a_source_that_has_nothing_to_promote_is_named_though_what_runs_goes_on() {
     let of = |phase: Option<ReleasePhase>| {
         let mut release = tested(58, "app:3", "sha256:33", 0);

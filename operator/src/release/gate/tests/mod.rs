@@ -112,6 +112,7 @@ impl Scene {
             },
             records: &self.records,
             source: &self.source,
+            waives_since: None,
             pinned: self.pinned,
             now: self.now,
         })
