@@ -21,6 +21,7 @@ mod database;
 mod drain;
 mod fake_api;
 mod hand_edits;
+mod install_guide;
 mod leader;
 mod neighbours;
 mod operator_crashes;
@@ -89,6 +90,12 @@ fn long(trials: &mut Trials) {
         "an operator with another pod template restarts no pod",
         Claim::ALONE,
         survival::upgrade,
+    );
+    // Last, because it leaves another installation than the one that it found.
+    trials.add(
+        "docs/install.md, followed word for word, ends with prod Ready in the time that it states",
+        Claim::ALONE,
+        install_guide::followed,
     );
 }
 
