@@ -67,10 +67,13 @@ async fn a_watch_replays_from_its_version_and_ends_at_its_timeout() {
     let began = Instant::now();
     let params = WatchParams::default().timeout(4);
     let seen = take(maps.watch(&params, &version).await.unwrap(), 100).await;
-    assert_eq!(seen, "+b ~a -b =");
+    // A real server that is busy may end a watch without its last bookmark.
+    let last = if server.fake().is_some() { " =" } else { "" };
+    let wanted = |events: &str| [format!("{events}{last}"), format!("{events} =")];
+    assert!(wanted("+b ~a -b").contains(&seen), "{seen}");
     assert_eq!(began.elapsed().as_secs(), 4);
     let seen = take(maps.watch(&params, "0").await.unwrap(), 100).await;
-    assert_eq!(seen, "+a =");
+    assert!(wanted("+a").contains(&seen), "{seen}");
 }
 
 #[tokio::test]
