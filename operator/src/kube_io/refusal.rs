@@ -10,6 +10,9 @@ const MAX_CAUSE: usize = 240;
 /// Maximum number of fields that a cause names.
 const MAX_FIELDS: usize = 4;
 
+/// Words before a quota that the quota controller has not counted yet, because it is new. It does so by itself.
+const UNCOUNTED_QUOTA: &str = "status unknown for quota: ";
+
 /// Write that the API server refused because of its content, a quota, an admission rule or a missing right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteRefusal {
@@ -65,7 +68,7 @@ fn refusal(status: &Status) -> Option<WriteRefusal> {
         });
     Some(WriteRefusal {
         cause: bounded(&cause),
-        lasting: lasting || too_large,
+        lasting: (lasting && !status.message.contains(UNCOUNTED_QUOTA)) || too_large,
         immutable: status.code == 422 && causes.iter().any(|c| c.message.contains("immutable")),
         hung: false,
     })
@@ -74,7 +77,7 @@ fn refusal(status: &Status) -> Option<WriteRefusal> {
 /// Returns the quota, admission rule, missing right or namespace state that the API server's message names.
 fn rule(message: &str) -> Option<String> {
     let after = |words: &str| message.split_once(words).map(|(_, rest)| rest);
-    for words in ["exceeded quota: ", "failed quota: "] {
+    for words in ["exceeded quota: ", "failed quota: ", UNCOUNTED_QUOTA] {
         if let Some(rest) = after(words) {
             return Some(format!("{words}{}", plain(rest)));
         }
@@ -186,6 +189,11 @@ mod tests {
                 "failed quota: q: must specify limits.cpu for: web",
             ),
             (
+                403,
+                "ingresses.networking.k8s.io \"prod\" is forbidden: status unknown for quota: stop, resources: count/ingresses.networking.k8s.io",
+                "status unknown for quota: stop, resources: count/ingresses.networking.k8s.io",
+            ),
+            (
                 422,
                 "ingresses.networking.k8s.io \"prod\" is forbidden: ValidatingAdmissionPolicy 'no-edge' with binding 'all' denied request: secret hunter2 is bad",
                 "ValidatingAdmissionPolicy no-edge denied it",
@@ -258,6 +266,13 @@ mod tests {
         assert!(fixed.immutable);
         let many = invalid(vec![cause(&"x".repeat(500), "", ""); 9]);
         assert_eq!(many.cause.chars().count(), MAX_CAUSE);
+    }
+
+    #[test]
+    fn a_quota_that_is_not_counted_yet_ends_by_itself() {
+        let refused = |message: &str| of(&json!({"code": 403, "message": message})).unwrap();
+        assert!(!refused("status unknown for quota: stop, resources: pods").lasting);
+        assert!(refused("exceeded quota: stop, requested: pods=1").lasting);
     }
 
     #[test]
