@@ -297,26 +297,27 @@ async fn a_good_rotation_is_not_undone_for_the_one_after_it() {
     assert_eq!(site.writes_of("staging", 3).await, []);
 }
 
+/// Newer content goes on without a way back.
 #[tokio::test(start_paused = true)]
-async fn newer_content_waits_until_the_proven_one_is_stored() {
+async fn a_refused_copy_of_proven_content_blocks_nothing() {
     let mut site = unchecked().await;
     site.api.delete("secrets", NS, "staging-proven");
     site.api
         .refuse(("secrets", "staging-proven"), 403, "exceeded quota: q");
     rotate(&site, NEXT);
     site.rest("staging").await;
-    staging_uses(&site, GOOD, "1");
+    staging_uses(&site, NEXT, "2");
+    assert_eq!(site.condition("staging", "RolledOut"), "True Succeeded");
+    assert_eq!(site.condition("staging", "Ready"), "False ApplyFailed");
     let told = site.message("staging", "Ready");
     assert!(
-        told.contains(
-            "Secret staging-mongo-active was not written: it waits for Secret staging-proven"
-        ),
+        told.contains("Secret staging-proven could not be written: ") && told.contains("quota"),
         "{told}"
     );
     site.api.allow();
     site.rest("staging").await;
-    staging_uses(&site, NEXT, "2");
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
+    assert_eq!(notes(&site)["crokodial.com/credentials"], "2.1");
 }
 
 #[tokio::test(start_paused = true)]

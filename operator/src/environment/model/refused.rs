@@ -10,8 +10,8 @@ use crate::kube_io::refusal::WriteRefusal;
 /// Maximum number of objects that a message names.
 const MAX_NAMED: usize = 3;
 
-/// Maximum number of writes of one reconcile that may time out. All later writes are left to the next reconcile, so that
-/// the status is written before [`RECONCILE_TIMEOUT`](crate::environment::error::RECONCILE_TIMEOUT).
+/// Maximum number of writes of one reconcile that may time out. All later writes are left to the next reconcile, so
+/// that the status is written before [`RECONCILE_TIMEOUT`](crate::environment::error::RECONCILE_TIMEOUT).
 const MAX_HUNG: usize = 4;
 
 /// Part of a reconcile that writes.
@@ -42,9 +42,7 @@ impl WriteStep {
         match self {
             // Snapshots are sealed with the key, and the fingerprints in the copies are made with it.
             Self::NewRelease | Self::Snapshot => &[Self::Key],
-            Self::Child(C::Proven) => &[Self::Key],
-            // What newer content replaces must be stored, or it could not come back.
-            Self::Child(C::MongoActive | C::ConfigActive) => &[Self::Key, Self::Child(C::Proven)],
+            Self::Child(C::Proven | C::MongoActive | C::ConfigActive) => &[Self::Key],
             Self::Child(C::Certificate) => &[Self::Authority],
             Self::Child(C::Candidate) => &[
                 Self::RecordStatus,
@@ -212,8 +210,8 @@ impl RefusedWrites {
         self.all.iter()
     }
 
-    /// Returns the finding for condition `Ready`; `None` if every write succeeded. Its reason is that of the first write
-    /// for which a person is needed, if there is one.
+    /// Returns the finding for condition `Ready`; `None` if every write succeeded. Its reason is that of the first
+    /// write for which a person is needed, if there is one.
     pub fn ready(&self) -> Option<Finding> {
         let first = self.all.iter().find(|w| w.reason != Reason::Blocked);
         let first = first.or(self.all.first())?;
