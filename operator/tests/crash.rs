@@ -1,23 +1,16 @@
 //! Crash tests. Each run injects a crash of the operator or a failed call at another write. The final state must be the
 //! same as without the fault.
 
+mod life;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
-use crate::support::{Site, environment, secret};
-use crokodial_fake_api::{Behaviour, Fault};
+use self::life::Life;
+use crate::support::Site;
+use crokodial_fake_api::Fault;
 use crokodial_operator::environment::Error;
-
-const NEW: &str = "registry.test/dialer:2";
-/// Image that never starts.
-const BAD: &str = "registry.test/dialer:bad";
-/// Image that starts and then fails in its bake.
-const SHAKY: &str = "registry.test/dialer:shaky";
-
-/// Password that the database accepts and with which pods exit.
-const UNFIT: &str = "unfit";
 
 /// Maximum number of reconciles until operator and cluster are at rest.
 const MAX_ROUNDS: usize = 200;
@@ -61,122 +54,6 @@ async fn rest_with_copies(site: &mut Site, name: &str) -> Vec<Site> {
         }
     }
     panic!("not at rest");
-}
-
-/// Change to the site that a test makes. Afterwards, operator and cluster run until neither changes anything.
-type Event = fn(&mut Site);
-
-/// Sequence of events during which faults are injected. Kubernetes Events are not compared, because an Event whose
-/// write failed is not always written again.
-#[derive(Clone, Copy, Debug)]
-enum Life {
-    /// A first release, a rejected release, a release that is rolled back, and a credential that is rotated first to a
-    /// wrong and then to a valid value.
-    Releases,
-    /// Promotion to prod of an image that is good in staging.
-    Promotion,
-    /// A credential that the database accepts and with which pods exit, so that the earlier one comes back, and one with
-    /// which they run.
-    Contents,
-}
-
-impl Life {
-    fn environment(self) -> &'static str {
-        match self {
-            Self::Releases | Self::Contents => "staging",
-            Self::Promotion => "prod",
-        }
-    }
-
-    /// Returns the site before the first event, without any fault injected yet.
-    async fn prepared(self) -> Site {
-        match self {
-            Self::Releases => Site::new(),
-            Self::Contents => Site::good().await,
-            Self::Promotion => promotable().await,
-        }
-    }
-
-    fn events(self) -> &'static [Event] {
-        match self {
-            Self::Releases => &[
-                |_| {},
-                |site| site.advance(60),
-                |site| {
-                    site.behave(BAD, Behaviour::CrashLoop);
-                    site.image("staging", BAD);
-                },
-                |site| site.image("staging", SHAKY),
-                |site| site.behave(SHAKY, Behaviour::RestartsAfterReady(2)),
-                |site| rotate(site, "wrong"),
-                |site| rotate(site, "new"),
-            ],
-            Self::Promotion => &[|site| site.image("prod", NEW), |site| site.advance(10)],
-            Self::Contents => &[
-                |site| {
-                    site.world.behave_with(UNFIT, Behaviour::CrashLoop);
-                    rotate(site, UNFIT);
-                },
-                |site| site.advance(301),
-                |site| rotate(site, "new"),
-            ],
-        }
-    }
-
-    fn phases(self) -> &'static [&'static str] {
-        match self {
-            Self::Releases => &["1 Good", "2 Rejected", "3 RolledBack"],
-            Self::Promotion => &["1 Good", "2 Good"],
-            Self::Contents => &["1 Good"],
-        }
-    }
-
-    /// Returns the number of the release that runs at the end.
-    fn runs(self) -> &'static str {
-        match self {
-            Self::Releases | Self::Contents => "1",
-            Self::Promotion => "2",
-        }
-    }
-
-    /// Returns the number that the injected faults times the stride must exceed. It is a little below the number of
-    /// writes that newly started operators make.
-    fn least_writes(self) -> usize {
-        match self {
-            Self::Releases => 100,
-            Self::Promotion => 25,
-            Self::Contents => 35,
-        }
-    }
-}
-
-fn rotate(site: &Site, password: &str) {
-    let uri = format!("mongodb://app:{password}@mongo.example.com/staging?authSource=admin");
-    site.api.put(secret("mongo", &[("MONGODB_URI", &uri)]));
-}
-
-/// Returns a site where staging has its second good release and prod its first.
-async fn promotable() -> Site {
-    static PROMOTABLE: OnceCell<Site> = OnceCell::const_new();
-    PROMOTABLE.get_or_init(before_a_promotion).await.copy()
-}
-
-async fn before_a_promotion() -> Site {
-    let mut site = Site::good().await;
-    let mut prod = environment("prod");
-    site.own_database(&mut prod);
-    prod["spec"]["stage"] = json!("prod");
-    prod["spec"]["rollout"] = json!({"bake": "10s"});
-    prod["spec"]["promotion"] = json!({"from": {"name": "staging"}, "soak": "0s"});
-    site.api.put(prod);
-    site.rest("prod").await;
-    site.advance(10);
-    site.rest("prod").await;
-    site.image("staging", NEW);
-    site.rest("staging").await;
-    site.bake("staging").await;
-    assert_eq!(site.phases("prod"), ["1 Good"]);
-    site
 }
 
 /// Returns all stored objects that are compared, without values that differ between runs, such as timestamps and UIDs.
@@ -385,6 +262,12 @@ async fn a_crash_before_any_write_of_a_return_to_earlier_content_changes_nothing
 #[tokio::test(start_paused = true)]
 async fn a_crash_after_any_write_of_a_return_to_earlier_content_changes_nothing_of_the_end() {
     at_every_write(Life::Contents, Fault::CrashAfter, Start::Reconcile, 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_write_of_a_return_past_hung_pods_changes_nothing_of_the_end() {
+    at_every_write(Life::Hung, Fault::CrashBefore, Start::Reconcile, 1).await;
+    at_every_write(Life::Hung, Fault::CrashAfter, Start::Reconcile, 1).await;
 }
 
 #[tokio::test(start_paused = true)]

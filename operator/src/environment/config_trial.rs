@@ -91,9 +91,31 @@ pub struct TrialClock {
     pub now: Timestamp,
 }
 
+impl TrialClock {
+    /// Returns the evidence of `pods`, which were given new content at `since`, if nothing is known of any other cause.
+    pub fn evidence<'a>(self, pods: &'a [&'a PodView], since: Timestamp) -> PodEvidence<'a> {
+        let since = since.max(self.leader_since);
+        let started = faults::judged(pods).and_then(|p| p.started);
+        PodEvidence {
+            pods,
+            last_good_ready: true,
+            image: &ImageCheck::Unknown,
+            copies_present: true,
+            obstacle: None,
+            // Time for scheduling and for pulling the image does not count.
+            since: started.map_or(since, |at| at.min(self.now).max(since)),
+            deadline: self.deadline,
+            waits_until: later(since, self.deadline),
+            excused: 0,
+            restarts_before_bake: 0,
+            now: self.now,
+        }
+    }
+}
+
 /// Decides whether new values of `config.secretRefs` are tried, put into use or rejected. They are put into use without
-/// a trial if no release is Good, if they were in use before somebody changed or deleted `<env>-config-active`, or if all
-/// pods became ready with them before. Values with which pods did not become ready are not tried again.
+/// a trial if no release is Good, if they were in use before somebody changed or deleted `<env>-config-active`, or if
+/// all pods became ready with them before. Values with which pods did not become ready are not tried again.
 pub fn decide(
     spec: &EnvironmentSpec,
     observed: &Observed,
@@ -249,22 +271,13 @@ fn judge(staged: &Staged, observed: &Observed, clock: TrialClock) -> Verdict {
     let smoke = smoke.filter(|(uid, _)| trying.iter().any(|p| p.uid == *uid && p.view.ready));
     let site_ready = site_ready(observed, staged.release);
     let obstacle = observed.children.candidate().and_then(workload::obstacle);
-    let since = staged.since.max(clock.leader_since);
-    // Time for scheduling and for pulling the image does not count.
-    let begun = faults::judged(&pods).and_then(|p| p.started);
     let scene = PodEvidence {
-        pods: &pods,
         last_good_ready: site_ready,
-        image: &ImageCheck::Unknown,
         copies_present: observed.children.config_candidate().is_some(),
         obstacle: obstacle.as_deref(),
-        since: begun.map_or(since, |at| at.min(clock.now).max(since)),
-        deadline: clock.deadline,
-        waits_until: later(since, clock.deadline),
-        excused: 0,
-        restarts_before_bake: 0,
-        now: clock.now,
+        ..clock.evidence(&pods, staged.since)
     };
+    let due = scene.waits_until;
     let next = Some(faults::deadline_at(&scene)).filter(|at| *at > clock.now);
     let against = |why: String| {
         if site_ready {
@@ -286,12 +299,8 @@ fn judge(staged: &Staged, observed: &Observed, clock: TrialClock) -> Verdict {
     match faults::rolling(&scene) {
         Some(RolloutFault::Release(_, why)) => against(why),
         // Whether it lasts is not remembered here, so it gets the time of a start.
-        Some(RolloutFault::Lasting(fault)) if clock.now >= later(since, clock.deadline) => {
-            against(fault.message)
-        }
-        Some(RolloutFault::Lasting(fault)) => {
-            Verdict::Open(fault.message, Some(later(since, clock.deadline)))
-        }
+        Some(RolloutFault::Lasting(fault)) if clock.now >= due => against(fault.message),
+        Some(RolloutFault::Lasting(fault)) => Verdict::Open(fault.message, Some(due)),
         Some(RolloutFault::Platform(why)) => Verdict::Open(why, next),
         None => Verdict::Open("a pod without traffic is being started".to_owned(), next),
     }

@@ -56,6 +56,7 @@ fn mongo(spec: &MongoSpec, secret: Option<&Secret>, live: Option<&Secret>) -> Ac
             Vec::new(),
         ),
         recheck: None,
+        suspected: None,
         now: jiff::Timestamp::UNIX_EPOCH,
     };
     crate::environment::credential_check::plan::plan(known).active

@@ -1,8 +1,8 @@
 //! State of a Secret that pods read: which content its generation number stands for. All functions are pure.
 //!
-//! A new generation number replaces every pod, so it must only change with the content. The data of the Secret alone does
-//! not show that: somebody may have added a key, changed a value or deleted the Secret. Keyed fingerprints of the content
-//! are therefore stored next to the generation numbers, on the Secret and on the Deployment.
+//! A new generation number replaces every pod, so it must only change with the content. The data of the Secret alone
+//! does not show that: somebody may have added a key, changed a value or deleted the Secret. Keyed fingerprints of the
+//! content are therefore stored next to the generation numbers, on the Secret and on the Deployment.
 
 use std::collections::BTreeMap;
 
@@ -70,6 +70,9 @@ pub struct FailedContent {
     pub mark: String,
     /// Cause, as part of a sentence.
     pub cause: String,
+    /// True if the pods had content of the other Secret that was not proven either, and none was proven since: that may
+    /// be to blame instead.
+    pub beside_new: bool,
 }
 
 /// Experience with the contents of one of the Secrets that pods read.
@@ -81,6 +84,17 @@ pub struct Experience {
     pub failed: Option<FailedContent>,
     /// Largest generation number that must not be used again, because it was the one of a content that failed.
     pub spent: i64,
+}
+
+impl Experience {
+    /// Returns true if the content that pods run with may be to blame if they do not become ready: it is neither proven
+    /// nor known to have failed, and there is other content that is proven.
+    pub fn is_in_doubt(&self, rolled: &RolledContent) -> bool {
+        let failed = self.failed.as_ref().map(|failed| &failed.mark);
+        let proven = self.proven.as_ref().map(|content| &content.mark);
+        let mark = rolled.mark.as_ref();
+        proven.is_some() && mark.is_some() && mark != proven && mark != failed
+    }
 }
 
 /// Secret that pods read, and the content that the pods run with.
@@ -124,7 +138,8 @@ impl<'a> PodSecret<'a> {
         }
     }
 
-    /// Returns the generation number that the Secret gets with `data`: the next one, unless it already has this content.
+    /// Returns the generation number that the Secret gets with `data`: the next one, unless it already has this
+    /// content.
     pub fn generation_of(&self, data: &Data) -> i64 {
         let mark = content_mark(self.key, data);
         let runs = self.rolled.mark.as_ref() == Some(&mark);
@@ -139,14 +154,17 @@ impl<'a> PodSecret<'a> {
         }
     }
 
-    /// Returns a generation number that neither the Secret nor the pods have, nor a content that failed had.
+    /// Returns a generation number that neither the Secret, the pods nor the proven content have, nor a content that
+    /// failed had.
     pub fn next_generation(&self) -> i64 {
-        let largest = self.generation().max(self.rolled.generation);
-        largest.max(self.experience.spent).saturating_add(1)
+        let proven = self.experience.proven.as_ref().map_or(0, |c| c.generation);
+        let known = [self.rolled.generation, self.experience.spent, proven];
+        let largest = known.into_iter().fold(self.generation(), i64::max);
+        largest.saturating_add(1)
     }
 
-    /// True if `data` needs no trial: the Secret has this content, or had it before somebody changed or deleted the Secret,
-    /// or it is the one with which all pods became ready last.
+    /// True if `data` needs no trial: the Secret has this content, or had it before somebody changed or deleted the
+    /// Secret, or it is the one with which all pods became ready last.
     pub fn is_in_use(&self, data: &Data) -> bool {
         let mark = content_mark(self.key, data);
         let recorded = |known: Option<&String>| known == Some(&mark);
@@ -165,8 +183,8 @@ impl<'a> PodSecret<'a> {
             .map(|failed| failed.cause.as_str())
     }
 
-    /// Returns the proven content if it must come back: the Secret has content that failed, or it was deleted and pods have
-    /// the proven content. `None` in all other cases, and if no content is known to be proven.
+    /// Returns the proven content if it must come back: the Secret has content that failed, or it was deleted and pods
+    /// have the proven content. `None` in all other cases, and if no content is known to be proven.
     pub fn fallback(&self) -> Option<&'a Content> {
         let proven = self.experience.proven.as_ref()?;
         let mark = self.mark()?;

@@ -1,5 +1,5 @@
-//! Secret `<env>-proven`: the contents with which all pods became ready last, and which newer contents failed. If pods do
-//! not become ready with newer content, the earlier one comes back. All functions are pure.
+//! Secret `<env>-proven`: the contents with which all pods became ready last, and which newer contents failed. If pods
+//! do not become ready with newer content, the earlier one comes back. All functions are pure.
 //!
 //! No pod reads this Secret. It contains the data of `<env>-mongo-active` and of `<env>-config-active`, each key with a
 //! prefix. Generation numbers, fingerprints, the record of the last check and what failed are in its annotations.
@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use super::credential_check::record::CheckRecord;
 use super::model::annotations::{
     CONFIG_VERDICT, CONTENT, CONTENTS, CREDENTIALS, DATABASE_AWAY, FAILED, FAILED_NONCE,
-    GENERATION, MONGO_VERDICT, SPENT, SUSPECTED,
+    GENERATION, MONGO_BESIDE, MONGO_VERDICT, SPENT, SUSPECTED,
 };
 use super::model::children::Children;
 use super::pod_secret::{Content, Data, Experience, FailedContent, content_mark, pair};
@@ -81,14 +81,20 @@ impl Proven {
             Some(FailedContent {
                 mark: mark.to_owned(),
                 cause: cause.clone(),
+                beside_new: false,
             })
         };
+        let beside_new = note(MONGO_BESIDE).is_some();
+        let of_mongo = verdict(failed.0, MONGO_VERDICT);
         Self {
             mongo: experience(
                 MONGO,
                 (numbers.0, marks.0),
                 spent.0,
-                verdict(failed.0, MONGO_VERDICT),
+                of_mongo.map(|failed| FailedContent {
+                    beside_new,
+                    ..failed
+                }),
             ),
             config: experience(
                 CONFIG,
@@ -128,6 +134,8 @@ impl Proven {
         };
         let cause = |e: &Experience| e.failed.as_ref().map(|failed| failed.cause.clone());
         let failed = self.mongo.failed.is_some() || self.config.failed.is_some();
+        let beside_new = self.mongo.failed.as_ref().is_some_and(|f| f.beside_new);
+        let flag = |is: bool| is.then(|| "true".to_owned());
         let notes = [
             (
                 CREDENTIALS,
@@ -144,13 +152,12 @@ impl Proven {
             ),
             (FAILED_NONCE, failed.then(|| self.nonce.clone())),
             (MONGO_VERDICT, cause(&self.mongo)),
+            (MONGO_BESIDE, flag(beside_new)),
             (CONFIG_VERDICT, cause(&self.config)),
             (SUSPECTED, self.suspicion.map(|s| s.since.to_string())),
             (
                 DATABASE_AWAY,
-                self.suspicion
-                    .filter(|s| s.database_away)
-                    .map(|_| "true".to_owned()),
+                flag(self.suspicion.is_some_and(|s| s.database_away)),
             ),
         ];
         let mut all = self.record.annotations();
@@ -205,6 +212,7 @@ mod tests {
                 failed: Some(FailedContent {
                     mark: "bad".to_owned(),
                     cause: "it crashed".to_owned(),
+                    beside_new: true,
                 }),
                 spent: 2,
             },

@@ -23,4 +23,5 @@ mod routes;
 mod snapshots;
 mod stages_apart;
 mod tenants;
+mod values_that_come_back;
 mod values_that_fail;

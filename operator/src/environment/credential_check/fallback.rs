@@ -2,8 +2,10 @@
 
 use crokodial_crds::mongo_uri;
 
+use super::attempt::Attempt;
 use super::known::Known;
 use super::record::CheckRecord;
+use super::standing::Standing;
 use crate::environment::credentials::{self, Active, Data};
 use crate::environment::finding::Finding;
 use crate::environment::isolation::Isolation;
@@ -17,15 +19,17 @@ pub enum Return {
     None,
     /// An environment of the other stage uses the proven URI's database by now. Contains the finding about it.
     Refused(Finding),
-    /// Pods get the proven URI. Contains the planned state of `<env>-mongo-active`, the record of the URI's check, and the
-    /// finding for condition `DatabaseIsolated`.
+    /// Pods get the proven URI. Contains the planned state of `<env>-mongo-active`, the record of the URI's check, and
+    /// the finding for condition `DatabaseIsolated`.
     To(Box<(Active, CheckRecord, Finding)>),
 }
 
-/// Plans the return to the last proven URI if `<env>-mongo-active` has one that failed, or was deleted. `in_use` is the record of the URI that pods read,
-/// and `finding` the one about the URI in the user's Secret.
+/// Plans the return to the last proven URI if `<env>-mongo-active` has one that failed, or was deleted. `attempts` are
+/// those that say something about the role that the application needs, `in_use` is the record of the URI that pods
+/// read, and `finding` the one about the URI in the user's Secret.
 pub fn plan(
     known: Known<'_>,
+    attempts: &[Attempt],
     in_use: &CheckRecord,
     copy: PodSecret<'_>,
     finding: &Finding,
@@ -33,7 +37,17 @@ pub fn plan(
     let Some(proven) = copy.fallback() else {
         return Return::None;
     };
-    let record = known.proven.record.clone();
+    let stored = &known.proven.record;
+    let mut record = match Standing::of(&proven.data, attempts, stored.verified) {
+        Standing::Proven(at, Some(outcome)) => {
+            stored.renewed(at, known.role, Some(&outcome), known.isolation)
+        }
+        _ => stored.clone(),
+    };
+    // A return is no rotation: the value that gave pods the failed URI must not give them a third one.
+    if known.live.is_some() {
+        record.nonce.clone_from(&in_use.nonce);
+    }
     // Another URI of the database in use makes nobody a newcomer to it.
     let same = in_use.marks.iter().any(|m| record.marks.contains(m));
     let live = known.live.filter(|_| same);

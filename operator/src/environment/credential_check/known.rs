@@ -36,6 +36,9 @@ pub struct Known<'a> {
     pub isolation: &'a Isolation,
     /// Maximum age of the last check of the URI in use; `None` if any age is accepted.
     pub recheck: Option<SignedDuration>,
+    /// Time since which the URI that pods run with is suspected, so that a check of the proven one counts; `None` if it
+    /// is not suspected.
+    pub suspected: Option<Timestamp>,
     /// Current time.
     pub now: Timestamp,
 }

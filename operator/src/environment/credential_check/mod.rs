@@ -11,13 +11,14 @@
 //! - If the check fails, the pods keep the old URI. The check is retried later, or immediately if the user's URI
 //!   changes.
 //! - A Job that ended without a result (no node, no image) proves nothing about the credential.
-//! - If pods do not become ready with a URI, they get the one with which all pods became ready last, and the failed one is
-//!   not used again before the user's Secret or `mongo.rotateNonce` changes.
+//! - If pods do not become ready with a URI, they get the one with which all pods became ready last, once a check of
+//!   that one has succeeded. The failed one is not used again before the user's Secret or `mongo.rotateNonce` changes.
 //! - Before a failing release is judged, the credential is checked again. [`Valid::credentials`] contains the result.
 //!
 //! [`Valid::credentials`]: super::validate::Valid::credentials
 
 pub mod attempt;
+pub mod earlier;
 pub mod fallback;
 pub mod known;
 pub mod plan;
@@ -45,11 +46,11 @@ pub enum CredentialState {
 
 /// Returns the maximum age that the last check of the URI in use may have; `None` if any age is accepted. If a release
 /// in flight shows a fault that a database outage may explain (`status.suspectedAt`), only a check made since then
-/// counts. The same holds for content with which pods do not become ready: `content_suspected` is the time since which a
-/// check of the URI counts for the verdict about it.
+/// counts. The same holds for values of `config.secretRefs` with which pods do not become ready: `values_suspected` is
+/// the time since which a check of the URI counts for the verdict about them.
 pub fn oldest_allowed(
     records: &[Record],
-    content_suspected: Option<Timestamp>,
+    values_suspected: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<SignedDuration> {
     let suspected = |r: &Record| r.status.as_ref()?.suspected_at.as_ref().map(|t| t.0);
@@ -57,6 +58,6 @@ pub fn oldest_allowed(
         .iter()
         .filter(|r| r.in_flight())
         .filter_map(suspected)
-        .chain(content_suspected.filter(|at| *at <= now));
+        .chain(values_suspected.filter(|at| *at <= now));
     since.max().map(|at| now.duration_since(at))
 }

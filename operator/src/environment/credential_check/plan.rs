@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::CredentialState;
 use super::attempt::{Attempt, State};
+use super::earlier::{self, EarlierUri};
 use super::fallback::{self, Return, database_of};
 pub use super::known::{Known, Start};
 use super::record::CheckRecord;
@@ -22,6 +23,8 @@ pub struct CheckPlan {
     pub active: Active,
     /// Result of checking the URI that pods read.
     pub state: CredentialState,
+    /// Result of checking the proven URI, if the one that pods run with is suspected.
+    pub earlier: EarlierUri,
     /// Finding for condition `DatabaseIsolated`.
     pub isolated: Finding,
     /// Value of `status.mongo.candidate`: state of a new URI that is not in use yet; `None` if there is none.
@@ -43,6 +46,7 @@ pub fn plan(known: Known<'_>) -> CheckPlan {
     let (start, next) = here.start();
     CheckPlan {
         state: here.state(&active, &isolated),
+        earlier: EarlierUri::of(&here.known, &here.attempts),
         candidate: here.candidate(&active),
         remove: here.remove(start.as_ref()),
         active,
@@ -161,18 +165,9 @@ impl<'a> Here<'a> {
         outcome: Option<&crate::preflight::Outcome>,
     ) -> (Active, CheckRecord, Finding) {
         let (name, spec) = (&self.known.spec.uri_secret_ref.name, self.known.spec);
-        let spec_role = self.known.role;
         let in_use = self.in_use(content);
-        let mut record = CheckRecord {
-            verified: Some(at),
-            role: self.record.role.or(Some(spec_role)),
-            ..self.record.clone()
-        };
-        if let Some(outcome) = outcome {
-            record.role = Some(spec_role);
-            record.marks = self.known.isolation.keyed(outcome.marks());
-            record.version = outcome.version().map(str::to_owned);
-        }
+        let (role, isolation) = (self.known.role, self.known.isolation);
+        let mut record = self.record.renewed(at, role, outcome, isolation);
         // A new password for the database in use makes nobody a newcomer to it.
         let known = in_use || self.record.marks.iter().any(|m| record.marks.contains(m));
         let live = self.known.live.filter(|_| known);
@@ -203,15 +198,16 @@ impl<'a> Here<'a> {
         active
     }
 
-    /// Returns a plan that keeps the data of `<env>-mongo-active`, or brings the last proven URI back if that data failed.
-    /// The Secret is still applied, so that its labels and owner references stay up to date.
+    /// Returns a plan that keeps the data of `<env>-mongo-active`, or brings the last proven URI back if that data
+    /// failed. The Secret is still applied, so that its labels and owner references stay up to date.
     fn stay(&self, mut finding: Finding) -> (Active, CheckRecord, Finding) {
         let mut copy = self.copy();
         let unknown = Experience {
             spent: copy.experience.spent,
             ..Experience::default()
         };
-        match fallback::plan(self.known, &self.record, copy, &finding) {
+        let attempts = &self.attempts;
+        match fallback::plan(self.known, attempts, &self.record, copy, &finding) {
             Return::To(back) => return *back,
             Return::Refused(why) => {
                 finding.seen += &format!("; the earlier URI is not used: {}", why.seen);
@@ -277,14 +273,15 @@ impl<'a> Here<'a> {
         })
     }
 
-    /// Returns the URIs to check (as Secret data, with the database name), most urgent first. The URI in use comes
-    /// first if a fresh check of it is required and missing. The URI in the user's Secret follows if its last check did
-    /// not succeed, unless pods did not become ready with it.
+    /// Returns the URIs to check (as Secret data, with the database name), most urgent first. The proven URI and the
+    /// one in use come first if a fresh check of them is required and missing. The URI in the user's Secret follows if
+    /// its last check did not succeed, unless pods did not become ready with it.
     fn wanting(&self) -> Vec<(Data, String)> {
         if self.known.off {
             return Vec::new();
         }
-        let mut wanting = Vec::new();
+        let earlier = earlier::wanted(&self.known, &self.attempts);
+        let mut wanting = Vec::from_iter(earlier);
         if let (Some(live), Some(_)) = (&self.live, self.known.recheck) {
             let proven = match self.standing(live) {
                 Standing::Proven(at, _) => self.is_fresh(at),
@@ -353,7 +350,8 @@ impl<'a> Here<'a> {
     /// - a running attempt whose URI still needs a check
     /// - the unstarted attempt that is started now
     /// - the newest attempt, if it has ended
-    /// - the last attempts with a result for the URI in use and for the URI in the user's Secret
+    /// - the last attempts with a result for the URI in use, for the URI in the user's Secret and, if the one in use is
+    ///   suspected, for the proven one
     fn remove(&self, start: Option<&Start>) -> Vec<i64> {
         let wanting = self.wanting();
         let candidate = self.known.candidate.ok().map(|(content, _)| content);
@@ -364,7 +362,8 @@ impl<'a> Here<'a> {
             };
             self.known.attempts.iter().rev().find(of).map(|a| a.number)
         };
-        let words = [last_word(candidate), last_word(self.live.as_ref())];
+        let earlier = earlier::suspected(&self.known).map(|(_, content)| content);
+        let words = [candidate, self.live.as_ref(), earlier].map(last_word);
         let newest = self.known.attempts.last().map(|a| a.number);
         let keep = |a: &Attempt| match &a.state {
             _ if self.known.off => false,

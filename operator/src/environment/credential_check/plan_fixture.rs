@@ -137,6 +137,7 @@ impl Case {
             attempts: &self.attempts,
             isolation: &self.isolation,
             recheck: self.recheck,
+            suspected: None,
             now: at(self.now),
         })
     }

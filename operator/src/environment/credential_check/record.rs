@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 
+use crate::environment::isolation::Isolation;
 use crate::environment::model::annotations::{MARKS, NONCE, ROLE, VERIFIED, VERSION, list};
+use crate::preflight::Outcome;
 
 /// Record of the last successful check of the Mongo URI in `<env>-mongo-active`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +47,28 @@ impl CheckRecord {
             marks: text(MARKS).map(|t| list(&t)).unwrap_or_default(),
             nonce: text(NONCE).unwrap_or_default(),
         }
+    }
+
+    /// Returns the record after a check of the URI for `role` that succeeded at this time. `outcome` is its result;
+    /// `None` if only the time is known.
+    pub fn renewed(
+        &self,
+        at: Timestamp,
+        role: PreflightRole,
+        outcome: Option<&Outcome>,
+        isolation: &Isolation,
+    ) -> Self {
+        let mut record = Self {
+            verified: Some(at),
+            role: self.role.or(Some(role)),
+            ..self.clone()
+        };
+        if let Some(outcome) = outcome {
+            record.role = Some(role);
+            record.marks = isolation.keyed(outcome.marks());
+            record.version = outcome.version().map(str::to_owned);
+        }
+        record
     }
 
     /// Returns the record as annotations. Fields without a value are left out.

@@ -6,7 +6,6 @@ use crate::environment::config_trial::TrialClock;
 use crate::environment::model::observed::Observed;
 use crate::environment::pod_secret;
 use crate::release::faults::{self, PodEvidence, RolloutFault};
-use crate::release::machine::{ImageCheck, later};
 use crate::release::workload::PodView;
 
 /// Pods of a release that does not become ready with newer content, and the limits against which they are checked.
@@ -22,11 +21,12 @@ pub struct Evidence<'a> {
     pub clock: TrialClock,
 }
 
-/// Returns the fault of the pods with the newest content if the content may be to blame for it. Otherwise returns the next
-/// time at which that may change although no watched object does.
+/// Returns the fault of the pods with the newest content if the content may be to blame for it. Otherwise returns the
+/// next time at which that may change although no watched object does.
 ///
-/// The cluster is to blame while no node takes the pods, while they are not created, or while pods that still have the
-/// earlier content are not ready either and none is. A pod that is ready with the newest content proves that it works.
+/// The cluster is to blame while no node takes the pods, while they or their containers are not created, or while pods
+/// that still have the earlier content are not ready either and none is. A pod that is ready with the newest content
+/// proves that it works.
 pub fn fault(evidence: Evidence<'_>) -> Result<String, Option<Timestamp>> {
     let Evidence {
         observed,
@@ -43,45 +43,48 @@ pub fn fault(evidence: Evidence<'_>) -> Result<String, Option<Timestamp>> {
     if works(&new, &old, begun) || is_common(&old, begun) {
         return Err(None);
     }
-    let since = begun.max(clock.leader_since);
-    let started = faults::judged(&new).and_then(|p| p.started);
-    let children = &observed.children;
     let scene = PodEvidence {
-        pods: &new,
-        last_good_ready: true,
-        image: &ImageCheck::Unknown,
-        copies_present: children.mongo_active().is_some()
-            && children.config_active().is_some()
-            && observed.snapshots.contains_key(&release),
         obstacle,
-        // Time for scheduling and for pulling the image does not count.
-        since: started.map_or(since, |at| at.min(clock.now).max(since)),
-        deadline: clock.deadline,
-        waits_until: later(since, clock.deadline),
-        excused: 0,
-        restarts_before_bake: 0,
-        now: clock.now,
+        ..clock.evidence(&new, begun)
     };
-    let due = later(since, clock.deadline);
-    let next = |at: Timestamp| Some(at).filter(|at| *at > clock.now);
     match faults::rolling(&scene) {
         Some(RolloutFault::Release(_, cause)) => Ok(cause),
-        Some(RolloutFault::Lasting(fault)) if due <= clock.now => Ok(fault.message),
-        Some(RolloutFault::Lasting(_)) => Err(next(due)),
-        Some(RolloutFault::Platform(_)) => Err(None),
-        None => Err(next(faults::deadline_at(&scene))),
+        // The kubelet cannot build a container for causes in the image or the node: its environment takes any content.
+        Some(RolloutFault::Lasting(_) | RolloutFault::Platform(_)) => Err(None),
+        None => Err(Some(faults::deadline_at(&scene)).filter(|at| *at > clock.now)),
     }
 }
 
-/// Returns true if a pod is ready with the newest content: one that was created for it, or an earlier one whose container
-/// started since. `begun` is the creation of the first pod with the newest content.
+/// Selects the generation number of one Secret from those of a pod, which are those of `<env>-mongo-active` and of
+/// `<env>-config-active`.
+pub type Part = for<'a> fn((&'a str, &'a str)) -> &'a str;
+
+/// Returns true if a pod that was created for the generation `number` of a Secret may have newer content and does not
+/// end by itself: it runs, is not ready, and its container started since the first pod of the generation `newer` was
+/// created.
+pub fn hangs(pods: &[PodView], part: Part, number: i64, newer: i64) -> bool {
+    let is_of = |p: &&PodView, number: i64| {
+        part(pod_secret::pair(p.credentials.as_ref())).parse::<i64>() == Ok(number)
+    };
+    let of_newer = pods.iter().filter(|p| is_of(p, newer));
+    let begun = of_newer.filter_map(|p| p.created).min();
+    let started = |p: &PodView| {
+        let since = p.running_since;
+        since.is_some_and(|since| begun.is_none_or(|begun| since >= begun))
+    };
+    let stays = |p: &&PodView| is_of(p, number) && !p.terminating;
+    pods.iter().filter(stays).any(|p| !p.ready && started(p))
+}
+
+/// Returns true if a pod is ready with the newest content: one that was created for it, or an earlier one whose
+/// container started since. `begun` is the creation of the first pod with the newest content.
 fn works(new: &[&PodView], old: &[&PodView], begun: Timestamp) -> bool {
     let restarted = |p: &&&PodView| p.running_since.is_some_and(|since| since > begun);
     new.iter().any(|p| p.ready) || old.iter().filter(restarted).any(|p| p.ready)
 }
 
-/// Returns true if something else than the content keeps pods from being ready: a pod that still has the earlier content
-/// is not ready, and no other one is.
+/// Returns true if something else than the content keeps pods from being ready: a pod that still has the earlier
+/// content is not ready, and no other one is.
 fn is_common(old: &[&PodView], begun: Timestamp) -> bool {
     let has_earlier = |p: &&PodView| p.running_since.is_some_and(|since| since < begun);
     let unready = |p: &&PodView| has_earlier(p) && !p.ready && !p.node_lost;

@@ -1,9 +1,9 @@
 //! Decides the state of the Secret `<env>-proven`: which contents of the Secrets that pods read are proven, and which
 //! failed. All functions are pure.
 //!
-//! Contents are proven once all pods of a Good release are ready with them. If pods do not become ready with newer content,
-//! the verdict is stored first. The next reconcile gives pods the proven content back, so a crash in between changes
-//! nothing.
+//! Contents are proven once all pods of a Good release are ready with them. If pods do not become ready with newer
+//! content, the verdict is stored first. The next reconcile gives pods the proven content back, so a crash in between
+//! changes nothing.
 
 use crokodial_crds::condition::whole_seconds;
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::pod_evidence::{self, Evidence};
 use crate::environment::config_trial::TrialClock;
 use crate::environment::credential_check::CredentialState;
+use crate::environment::credential_check::earlier::EarlierUri;
 use crate::environment::credential_check::record::CheckRecord;
 use crate::environment::credentials::Active;
 use crate::environment::model::observed::Observed;
@@ -25,7 +26,8 @@ use crate::release::record::Record;
 pub struct ProvenStep {
     /// State to write; `None` if there is nothing to store yet.
     pub state: Option<Proven>,
-    /// Next time at which content that pods do not become ready with must be looked at; `None` if there is no such time.
+    /// Next time at which content that pods do not become ready with must be looked at; `None` if there is no such
+    /// time.
     pub next: Option<Timestamp>,
 }
 
@@ -102,9 +104,11 @@ fn proven(inputs: ProvenInputs<'_>) -> Option<Proven> {
     let known = |stored: &Experience, content| {
         let mut known = stored.clone();
         known.proven = Some(content);
-        let failed = known.failed.as_ref().map(|failed| &failed.mark);
-        if failed == known.proven.as_ref().map(|proven| &proven.mark) {
-            known.failed = None;
+        let proven = known.proven.as_ref().map(|proven| &proven.mark);
+        let failed = known.failed.take();
+        known.failed = failed.filter(|failed| proven != Some(&failed.mark));
+        if let Some(failed) = &mut known.failed {
+            failed.beside_new = false;
         }
         known
     };
@@ -132,8 +136,8 @@ enum Suspect {
     Config,
 }
 
-/// Judges content with which pods do not become ready. Returns the new state of the Secret, and the next time at which to
-/// look again.
+/// Judges content with which pods do not become ready. Returns the new state of the Secret, and the next time at which
+/// to look again.
 fn judged(inputs: ProvenInputs<'_>) -> (Proven, Option<Timestamp>) {
     let mut state = inputs.valid.proven.clone();
     let Some((suspect, rolled)) = suspect(inputs) else {
@@ -153,15 +157,29 @@ fn judged(inputs: ProvenInputs<'_>) -> (Proven, Option<Timestamp>) {
         Ok(cause) => cause,
         Err(next) => return (state, next),
     };
-    match blame(inputs, state.suspicion) {
+    let blame = match suspect {
+        Suspect::Mongo => blame_of_uri(inputs, state.suspicion),
+        Suspect::Config => blame_of_values(inputs, state.suspicion),
+    };
+    match blame {
         Blame::Content => {
             state.suspicion = None;
+            let (_, config) = RolledContent::of(&inputs.observed.children);
+            let failed = FailedContent {
+                mark,
+                cause,
+                beside_new: suspect == Suspect::Mongo && state.config.is_in_doubt(&config),
+            };
             let known = match suspect {
                 Suspect::Mongo => &mut state.mongo,
-                Suspect::Config => &mut state.config,
+                Suspect::Config => {
+                    // What failed together with these values may be good.
+                    state.mongo.failed = state.mongo.failed.filter(|failed| !failed.beside_new);
+                    &mut state.config
+                }
             };
             known.spent = known.spent.max(rolled.generation);
-            known.failed = Some(FailedContent { mark, cause });
+            known.failed = Some(failed);
             (state, None)
         }
         Blame::Unknown(suspicion, next) => {
@@ -171,39 +189,31 @@ fn judged(inputs: ProvenInputs<'_>) -> (Proven, Option<Timestamp>) {
     }
 }
 
-/// Returns the Secret whose content may be to blame if pods do not become ready: the content that pods run with is neither
-/// proven nor known to have failed. Of two, it is the Mongo URI, because values of `config.secretRefs` were tried by a
-/// candidate pod. If it was not the URI, the values are judged next.
+/// Returns the Secret whose content may be to blame if pods do not become ready: the content that pods run with is
+/// neither proven nor known to have failed. Of two, it is the Mongo URI, because values of `config.secretRefs` were
+/// tried by a candidate pod. If it was not the URI, the values are judged next.
 fn suspect(inputs: ProvenInputs<'_>) -> Option<(Suspect, RolledContent)> {
     let stored = &inputs.valid.proven;
     let (mongo, config) = RolledContent::of(&inputs.observed.children);
-    let differs = |known: &Experience, rolled: &RolledContent| {
-        let failed = known.failed.as_ref().map(|failed| &failed.mark);
-        let proven = known.proven.as_ref().map(|content| &content.mark);
-        let mark = rolled.mark.as_ref();
-        proven.is_some() && mark.is_some() && mark != proven && mark != failed
-    };
-    if differs(&stored.mongo, &mongo) {
+    if stored.mongo.is_in_doubt(&mongo) {
         return Some((Suspect::Mongo, mongo));
     }
-    differs(&stored.config, &config).then_some((Suspect::Config, config))
+    let config = Some(config).filter(|config| stored.config.is_in_doubt(config));
+    config.map(|config| (Suspect::Config, config))
 }
 
 /// Returns the number of the release in the Deployment if it is Good and must go on running with the contents that its
-/// pods have, and its roll-out has made no progress for `rollout.progressDeadline`. A return to the release may stand still
-/// because of the release, so it does not count.
+/// pods have, and its roll-out has made no progress for `rollout.progressDeadline`. A return to the release counts as
+/// well: it was good before, so content that is not proven is the better suspect.
 fn standing_still(inputs: ProvenInputs<'_>) -> Option<i64> {
     let ProvenInputs { valid, view, .. } = inputs;
     let workload = view.workload;
-    let record = good(inputs)?;
-    let number = record.number();
-    let returning = record.status.as_ref()?.returning_since.is_some();
+    let number = good(inputs)?.number();
     let (mongo, config) = RolledContent::of(&inputs.observed.children);
     let stays = |rolled: &RolledContent, active: &Active| {
         rolled.mark == active.mark && rolled.generation == active.generation
     };
     let still = inputs.decision.run == Run::Release(number)
-        && !returning
         && workload.settled
         && workload.overdue
         && workload.desired > 0
@@ -213,64 +223,106 @@ fn standing_still(inputs: ProvenInputs<'_>) -> Option<i64> {
     still.then_some(number)
 }
 
+/// Attribution of a fault of pods with content that is not proven.
 enum Blame {
     /// The content is to blame.
     Content,
-    /// The database may be to blame. Contains the suspicion to store, and the time at which to look again; `None` if a check
-    /// of the Mongo URI ends by itself.
+    /// The cause is not known yet, or the content must stay whatever it is. Contains the suspicion to store, and the
+    /// time at which to look again; `None` if a check of the Mongo URI ends by itself or its next one is planned.
     Unknown(Suspicion, Option<Timestamp>),
 }
 
-/// Attributes the fault to the content or to the database. A check of the Mongo URI that pods read must have succeeded since
-/// the suspicion arose. If the database could not be used meanwhile, pods get the deadline once more when it is back. If
-/// nobody can be asked, the content is to blame, as a release is in this case.
-fn blame(inputs: ProvenInputs<'_>, suspicion: Option<Suspicion>) -> Blame {
-    let TrialClock {
-        deadline,
-        leader_since,
-        now,
-    } = inputs.clock;
-    let answered_by = |since: Timestamp| later(since.max(leader_since), inputs.view.check_timeout);
-    let suspicion_at = |at: Timestamp| Suspicion {
-        since: whole_seconds(at).0,
-        database_away: false,
+/// Attributes the fault to a new Mongo URI or to the database. The URI is only to blame if the proven one, which would
+/// come back, was checked since the suspicion arose, and works. A URI that is refused or that nobody could check does
+/// not come back. If the database could not be used meanwhile, pods get the deadline once more when it is back.
+fn blame_of_uri(inputs: ProvenInputs<'_>, suspicion: Option<Suspicion>) -> Blame {
+    if inputs.valid.credentials == CredentialState::Off {
+        return Blame::Content;
+    }
+    let now = inputs.clock.now;
+    let Some(known) = suspicion else {
+        return ask(inputs);
     };
-    let ask = || {
-        let new = suspicion_at(now);
-        Blame::Unknown(new, Some(answered_by(new.since)))
-    };
+    if known.since > now {
+        return Blame::Unknown(known, Some(known.since));
+    }
+    match &inputs.valid.check.earlier {
+        EarlierUri::Works(_) if known.database_away => recovered(inputs),
+        EarlierUri::Works(at) if is_outdated(inputs, *at) => ask(inputs),
+        EarlierUri::Works(_) => Blame::Content,
+        EarlierUri::Unreachable(_) => away(known),
+        EarlierUri::Unasked | EarlierUri::Pending | EarlierUri::Refused(_) => {
+            Blame::Unknown(known, None)
+        }
+    }
+}
+
+/// Attributes the fault to new values or to the database. A check of the Mongo URI that pods read must have succeeded
+/// since the suspicion arose. If the database could not be used meanwhile, pods get the deadline once more when it is
+/// back. If nobody can be asked, the values are to blame, as a release is in this case.
+fn blame_of_values(inputs: ProvenInputs<'_>, suspicion: Option<Suspicion>) -> Blame {
+    let now = inputs.clock.now;
     let credentials = &inputs.valid.credentials;
     if *credentials == CredentialState::Off {
         return Blame::Content;
     }
     let Some(known) = suspicion else {
-        return ask();
+        return ask(inputs);
     };
     let since = known.since;
     if since > now {
         return Blame::Unknown(known, Some(since));
     }
-    // What was suspected long ago says nothing about the database of today.
-    let outdated = later(answered_by(since), deadline) < now;
     match credentials {
-        CredentialState::Bad(..) => Blame::Unknown(
-            Suspicion {
-                database_away: true,
-                ..known
-            },
-            None,
-        ),
-        CredentialState::Proven if known.database_away => {
-            let new = suspicion_at(later(now, deadline));
-            Blame::Unknown(new, Some(new.since))
-        }
+        CredentialState::Bad(..) => away(known),
+        CredentialState::Proven if known.database_away => recovered(inputs),
         CredentialState::Checking if known.database_away => Blame::Unknown(known, None),
-        _ if outdated => ask(),
-        CredentialState::Checking if answered_by(since) > now => {
-            Blame::Unknown(known, Some(answered_by(since)))
+        _ if is_outdated(inputs, since) => ask(inputs),
+        CredentialState::Checking if answered_by(inputs, since) > now => {
+            Blame::Unknown(known, Some(answered_by(inputs, since)))
         }
         CredentialState::Off | CredentialState::Proven | CredentialState::Checking => {
             Blame::Content
         }
     }
+}
+
+fn suspicion_at(at: Timestamp) -> Suspicion {
+    Suspicion {
+        since: whole_seconds(at).0,
+        database_away: false,
+    }
+}
+
+/// Asks for a check of a Mongo URI.
+fn ask(inputs: ProvenInputs<'_>) -> Blame {
+    let new = suspicion_at(inputs.clock.now);
+    Blame::Unknown(new, Some(answered_by(inputs, new.since)))
+}
+
+/// Waits for a database that cannot be used.
+fn away(known: Suspicion) -> Blame {
+    let away = Suspicion {
+        database_away: true,
+        ..known
+    };
+    Blame::Unknown(away, None)
+}
+
+/// Gives pods the deadline once more, because the database is back.
+fn recovered(inputs: ProvenInputs<'_>) -> Blame {
+    let clock = inputs.clock;
+    let new = suspicion_at(later(clock.now, clock.deadline));
+    Blame::Unknown(new, Some(new.since))
+}
+
+/// Returns the time by which a check that was asked for at `since` has a result.
+fn answered_by(inputs: ProvenInputs<'_>, since: Timestamp) -> Timestamp {
+    let since = since.max(inputs.clock.leader_since);
+    later(since, inputs.view.check_timeout)
+}
+
+/// Returns true if what was known at this time says nothing about the database of today.
+fn is_outdated(inputs: ProvenInputs<'_>, at: Timestamp) -> bool {
+    later(answered_by(inputs, at), inputs.clock.deadline) < inputs.clock.now
 }

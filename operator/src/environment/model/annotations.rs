@@ -38,9 +38,9 @@ pub const GENERATION: &str = "crokodial.com/generation";
 /// generation number stands for. It tells keys that somebody else added from keys that the user took away.
 pub const CONTENT: &str = "crokodial.com/content-mark";
 
-/// On the Deployment and `<env>-proven`: keyed fingerprints of the data that the generation numbers in [`CREDENTIALS`] stand for, as
-/// `<mongo>.<config>`. With them, a copy that was deleted is created again without replacing pods, and only with data
-/// that was proven.
+/// On the Deployment and `<env>-proven`: keyed fingerprints of the data that the generation numbers in [`CREDENTIALS`]
+/// stand for, as `<mongo>.<config>`. With them, a copy that was deleted is created again without replacing pods, and
+/// only with data that was proven.
 pub const CONTENTS: &str = "crokodial.com/credentials-marks";
 
 /// On `<env>-config-candidate`: number of the release whose pod template is used for the trial.
@@ -52,7 +52,8 @@ pub const SINCE: &str = "crokodial.com/since";
 /// On `<env>-config-candidate`: cause of the failed trial; absent if the trial has not failed.
 pub const VERDICT: &str = "crokodial.com/verdict";
 
-/// On `<env>-proven`: largest generation numbers of contents that failed, as `<mongo>.<config>`. They are not used again.
+/// On `<env>-proven`: largest generation numbers of contents that failed, as `<mongo>.<config>`. They are not used
+/// again.
 pub const SPENT: &str = "crokodial.com/spent-generations";
 
 /// On `<env>-proven`: keyed fingerprints of contents with which pods did not become ready, as `<mongo>.<config>`.
@@ -64,11 +65,15 @@ pub const FAILED_NONCE: &str = "crokodial.com/failed-nonce";
 /// On `<env>-proven`: cause for which the Mongo URI failed; absent if it did not fail.
 pub const MONGO_VERDICT: &str = "crokodial.com/mongo-verdict";
 
+/// On `<env>-proven`: `true` if values of `config.secretRefs` that were not proven either may be to blame for the
+/// failure of the Mongo URI; absent otherwise.
+pub const MONGO_BESIDE: &str = "crokodial.com/mongo-verdict-beside-new-values";
+
 /// On `<env>-proven`: cause for which the values of `config.secretRefs` failed; absent if they did not fail.
 pub const CONFIG_VERDICT: &str = "crokodial.com/config-verdict";
 
-/// On `<env>-proven`: time from which a check of the Mongo URI counts for the verdict about content that seems to fail, in
-/// RFC 3339 format. The verdict waits for it, because the database may be to blame.
+/// On `<env>-proven`: time from which a check of the Mongo URI counts for the verdict about content that seems to fail,
+/// in RFC 3339 format. The verdict waits for it, because the database may be to blame.
 pub const SUSPECTED: &str = "crokodial.com/suspected-at";
 
 /// On `<env>-proven`: `true` if the database could not be used since the time in [`SUSPECTED`]; absent otherwise.

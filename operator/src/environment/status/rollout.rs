@@ -13,8 +13,19 @@ use crate::release::faults::{self, CRASH_LOOP_EXITS};
 use crate::release::machine::{Hold, Pin, Rollout, Run};
 use crate::release::workload::{PodView, Waiting};
 
-/// Returns the finding for condition `RolledOut`.
+/// Returns the finding for condition `RolledOut`. If pods do not become ready in time with a new connection string, it
+/// names what keeps the earlier one from coming back.
 pub(super) fn rolled_out(facts: StatusInputs<'_>) -> Finding {
+    let mut finding = of_release(facts);
+    let late = finding.is_false() && facts.step.workload.overdue;
+    let obstacle = facts.valid.check.earlier.obstacle();
+    if let Some(obstacle) = obstacle.filter(|_| late) {
+        finding.seen += &format!("; {obstacle}");
+    }
+    finding
+}
+
+fn of_release(facts: StatusInputs<'_>) -> Finding {
     let StatusInputs {
         step,
         valid,

@@ -1,6 +1,8 @@
 //! Tests of the decisions for each situation, and of the delay before the next reconcile.
 
 mod contents;
+mod contents_blame;
+mod contents_given;
 mod looks;
 mod verdicts;
 
