@@ -27,6 +27,7 @@ mod neighbours;
 mod operator_crashes;
 mod pins;
 mod promotion;
+mod proven;
 mod releases;
 mod replicas;
 mod roles;
@@ -232,6 +233,11 @@ fn credentials_and_promotion(trials: &mut Trials) {
         "a crash during the bake rolls back, and re-applying rolls nothing out",
         Claim::of(Isolation::None, &[Scratch]),
         bake::crash,
+    );
+    trials.add(
+        "pods that do not become ready with a connection string get the earlier one back",
+        Claim::of(Isolation::None, &[Scratch]),
+        proven::comes_back,
     );
     trials.add(
         "every kind of bad credential is reported in time and restarts no pod",

@@ -30,13 +30,22 @@ const VERDICT_TIMEOUT: Duration = Duration::from_secs(25);
 /// Port of the node on which the test drops packets.
 const SILENT_PORT: u16 = 27_998;
 /// Port of the node on which nothing listens.
-const CLOSED_PORT: u16 = 27_997;
+pub const CLOSED_PORT: u16 = 27_997;
 
 /// Writes a connection string to the Secret that the spec of a stage's environment refers to.
 pub async fn rotate(world: &World, stage: Stage, uri: &str) -> anyhow::Result<()> {
+    rotate_in(world, (stage, "mongo"), uri).await
+}
+
+/// Writes a connection string to this Secret in the namespace of a stage.
+pub async fn rotate_in(
+    world: &World,
+    (stage, secret): (Stage, &str),
+    uri: &str,
+) -> anyhow::Result<()> {
     let api = world.secrets(stage);
     let patch = Patch::Merge(json!({"stringData": {"MONGODB_URI": uri}}));
-    api.patch("mongo", &PatchParams::default(), &patch).await?;
+    api.patch(secret, &PatchParams::default(), &patch).await?;
     Ok(())
 }
 
@@ -57,9 +66,17 @@ async fn verdict(world: &World, status: &str, reason: &str) -> anyhow::Result<(D
 
 /// Returns the connection string that the operator gives to the pods of a stage, from the Secret `<env>-mongo-active`.
 pub async fn in_use(world: &World, stage: Stage) -> anyhow::Result<String> {
+    in_use_by(world, (stage, stage.as_str())).await
+}
+
+/// Like [`in_use`], for any environment in the namespace of a stage.
+pub async fn in_use_by(
+    world: &World,
+    (stage, environment): (Stage, &str),
+) -> anyhow::Result<String> {
     let api = world.secrets(stage);
     let data: BTreeMap<String, ByteString> = api
-        .get(&format!("{}-mongo-active", stage.as_str()))
+        .get(&format!("{environment}-mongo-active"))
         .await?
         .data
         .unwrap_or_default();

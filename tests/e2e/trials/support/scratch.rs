@@ -16,7 +16,7 @@ use crokodial_cluster::edge::site::Site;
 
 const STAGING: Stage = Stage::Staging;
 /// Names of the Secrets of the environment: the database's connection string and the application's configuration.
-const SECRETS: [&str; 2] = ["scratch-mongo", "scratch-dialer"];
+pub const SECRETS: [&str; 2] = ["scratch-mongo", "scratch-dialer"];
 const DOMAIN: &str = "scratch.crokodial.test";
 
 /// The environment `scratch`. Call [`ScratchEnvironment::close`] to remove it; dropping this value does not remove it.
@@ -47,7 +47,8 @@ impl<'a> ScratchEnvironment<'a> {
         Ok(scratch)
     }
 
-    /// Creates the environment with two pods and a bake of 5 s. Does not wait for its first release, which runs `image`.
+    /// Creates the environment with two pods and a bake of 5 s. Does not wait for its first release, which runs
+    /// `image`.
     pub async fn create(world: &'a World, image: &str) -> anyhow::Result<Self> {
         Self::create_on(world, MONGO, image).await
     }
