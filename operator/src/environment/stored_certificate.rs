@@ -94,8 +94,8 @@ pub(super) struct Leftover {
 }
 
 impl Leftover {
-    /// Returns the certificate in this Secret of the operator's. `None` if another authority issued it, which then renews
-    /// it.
+    /// Returns the certificate in this Secret of the operator's. `None` if its issuer is no CA of the operator's: whoever put
+    /// it there then renews it. A CA that was replaced since is told by its name, because its key is gone.
     pub(super) fn of(
         secret: Option<&Secret>,
         authority: &str,
@@ -103,8 +103,8 @@ impl Leftover {
     ) -> Option<Self> {
         let info = Live::of(secret).info?;
         let authority = stored.and_then(|stored| read(authority, stored).ok());
-        let others = authority.is_some_and(|authority| !info.signed_by(&authority.ca));
-        (!others).then(|| Self {
+        let signed = authority.is_some_and(|authority| info.signed_by(&authority.ca));
+        (signed || Ca::is_named(&info.issuer)).then(|| Self {
             name: secret
                 .and_then(|s| s.metadata.name.clone())
                 .unwrap_or_default(),
@@ -142,4 +142,40 @@ pub(super) fn read(name: &str, secret: &Secret) -> Result<Authority, IssueError>
 fn text(secret: &Secret, key: &str) -> Option<String> {
     let bytes = secret.data.as_ref()?.get(key)?;
     String::from_utf8(bytes.0.clone()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use k8s_openapi::ByteString;
+
+    use super::*;
+    use crate::environment::build::authority::ca_secret;
+    use crate::environment::fixture::at;
+
+    #[test]
+    fn a_certificate_of_a_replaced_authority_is_left_over_and_one_of_another_issuer_is_not() {
+        let new = || Ca::generate(at(0)).unwrap();
+        let (ca, replaced) = (new(), new());
+        let issued = |ca: &Ca| {
+            let leaf = ca.issue(&"shop.test".parse().unwrap(), at(0)).unwrap();
+            let data = ("tls.crt".to_owned(), ByteString(leaf.cert_chain.into()));
+            Secret {
+                data: Some(BTreeMap::from([data])),
+                ..Secret::default()
+            }
+        };
+        let stored = ca_secret("crokodial-ca", &ca, "system");
+        let left = |secret: &Secret, stored: Option<&Secret>| {
+            Leftover::of(Some(secret), "crokodial-ca", stored).is_some()
+        };
+        assert!(left(&issued(&ca), Some(&stored)));
+        assert!(left(&issued(&replaced), Some(&stored)));
+        assert!(left(&issued(&ca), None));
+        let foreign = Ca::generate_named("Other CA", at(0)).unwrap();
+        assert!(!left(&issued(&foreign), Some(&stored)));
+        assert!(!left(&issued(&foreign), None));
+        assert!(!left(&Secret::default(), None));
+    }
 }
