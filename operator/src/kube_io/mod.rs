@@ -20,8 +20,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, Resource};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::call::{CALL_TIMEOUT, deadline, place, within};
 pub use self::error::IoError;
@@ -251,18 +252,29 @@ impl KubeIo {
         let kind = K::kind(&());
         let whole = Basis::Seen(seen).of(object);
         let call = Box::pin(async {
+            let mut body = self.unknown.without(&kind, &whole);
             loop {
-                let mut body = whole.clone();
-                self.unknown.remove_from(&kind, &mut body);
                 let patch = Patch::Apply(&body);
-                match api.patch_status(name, &params, &patch).await {
-                    // Each time, at least one field or value more is left out.
-                    Err(error) if self.unknown.learn(&kind, &error) => {}
-                    result => return result,
+                let error = match api.patch_status(name, &params, &patch).await {
+                    Err(error) => error,
+                    written => return written,
+                };
+                self.unknown.learn(&kind, &error);
+                // What the error names may be known already, from a write at the same time.
+                let next = self.unknown.without(&kind, &whole);
+                if next == body {
+                    return Err(error);
                 }
+                body = next;
             }
         });
         deadline(verb, &kind, name, left, call).await
+    }
+
+    /// True if a status is stored already, except for what the installed CRD is known not to store.
+    pub fn is_stored<K: Kind, S: Serialize>(&self, stored: Option<&S>, wanted: &S) -> bool {
+        let wanted = json!({"status": wanted});
+        json!({"status": stored}) == self.unknown.without(&K::kind(&()), &wanted)
     }
 
     /// Sends a JSON merge patch. Used to change the metadata of objects that were created with [`Self::create`] and not

@@ -39,10 +39,10 @@ impl Unknown {
 }
 
 impl UnknownFields {
-    /// Records the fields and values that this error of the API server names. Returns false if it names none that are new.
-    pub(super) fn learn(&self, kind: &str, error: &kube::Error) -> bool {
+    /// Records the fields and values that this error of the API server names.
+    pub(super) fn learn(&self, kind: &str, error: &kube::Error) {
         let kube::Error::Api(status) = error else {
-            return false;
+            return;
         };
         let found = named(&status.message);
         let mut all = self.lock();
@@ -51,26 +51,26 @@ impl UnknownFields {
         let now = Instant::now();
         let found = found.into_iter().map(|field| (field, now));
         known.fields.extend(found);
-        let learned = known.values.learn(status, now) || known.fields.len() > before;
-        if learned {
+        if known.values.learn(status, now) || known.fields.len() > before {
             let fields = known.named();
             tracing::warn!(kind, ?fields, "the CRD is older than this operator");
         }
-        learned
     }
 
-    /// Removes the fields and values from an object of this kind.
-    pub(super) fn remove_from(&self, kind: &str, object: &mut Value) {
+    /// Returns an object of this kind without the fields and values.
+    pub(super) fn without(&self, kind: &str, object: &Value) -> Value {
+        let mut object = object.clone();
         let mut all = self.lock();
         let Some(known) = all.get_mut(kind) else {
-            return;
+            return object;
         };
         known.fields.retain(|_, at| at.elapsed() < RETRY);
         known.values.forget(RETRY);
         for field in known.fields.keys() {
-            remove(object, field);
+            remove(&mut object, field);
         }
-        known.values.remove_from(object);
+        known.values.remove_from(&mut object);
+        object
     }
 
     /// Returns a sentence for each kind whose CRD is older than this operator.

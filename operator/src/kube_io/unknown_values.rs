@@ -24,8 +24,17 @@ pub(super) struct UnknownValues(BTreeMap<(String, String), Found>);
 #[derive(Clone, Copy, Debug)]
 struct Found {
     at: Instant,
-    /// True if the object that has the field is left out, because the CRD requires the field.
-    whole: bool,
+    left_out: LeftOut,
+}
+
+/// What is left out because of a value that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LeftOut {
+    Value,
+    /// The object that has the field, because the CRD requires the field.
+    Parent,
+    /// Nothing, because the CRD requires the field and the status itself has it. The write is refused.
+    Nothing,
 }
 
 impl UnknownValues {
@@ -38,15 +47,20 @@ impl UnknownValues {
             if cause.reason == NOT_SUPPORTED
                 && let Some(value) = quoted(&cause.message)
             {
-                let found = Found {
-                    at: now,
-                    whole: false,
+                self.0.entry((field, value)).or_insert_with(|| {
+                    learned = true;
+                    let left_out = LeftOut::Value;
+                    Found { at: now, left_out }
+                });
+            } else if cause.reason == REQUIRED {
+                let instead = if field.split('.').count() > 2 {
+                    LeftOut::Parent
+                } else {
+                    LeftOut::Nothing
                 };
-                learned |= self.0.insert((field, value), found).is_none();
-            } else if cause.reason == REQUIRED && field.split('.').count() > 2 {
                 let missing = self.0.iter_mut().filter(|((path, _), _)| *path == field);
-                for (_, found) in missing.filter(|(_, found)| !found.whole) {
-                    found.whole = true;
+                for (_, found) in missing.filter(|(_, found)| found.left_out != instead) {
+                    found.left_out = instead;
                     learned = true;
                 }
             }
@@ -62,7 +76,11 @@ impl UnknownValues {
     /// Removes the values from an object of this kind.
     pub(super) fn remove_from(&self, object: &mut Value) {
         for ((path, value), found) in &self.0 {
-            remove(object, path, value, found.whole);
+            match found.left_out {
+                LeftOut::Value => remove(object, path, value, false),
+                LeftOut::Parent => remove(object, path, value, true),
+                LeftOut::Nothing => false,
+            };
         }
     }
 
@@ -187,8 +205,19 @@ mod tests {
             json!({"status": {"url": "u"}})
         );
         assert_eq!(left(&values, object("A")), object("A"));
+        // What is known stays known, also if another write is refused for it later.
+        assert!(!values.learn(&unsupported("status.hold.kind"), now));
+        assert_eq!(
+            left(&values, object("New")),
+            json!({"status": {"url": "u"}})
+        );
+        // Of the status itself, a required field is written, so that the API server refuses it by its name.
+        let phase = json!({"status": {"phase": "New"}});
         assert!(values.learn(&unsupported("status.phase"), now));
-        assert!(!values.learn(&required("status.phase"), now));
+        assert_eq!(left(&values, phase.clone()), json!({"status": {}}));
+        assert!(values.learn(&required("status.phase"), now));
+        assert_eq!(left(&values, phase.clone()), phase);
+        assert!(!values.learn(&unsupported("status.phase"), now));
         assert!(!values.learn(&unsupported("spec.stage"), now));
     }
 }

@@ -108,7 +108,8 @@ pub async fn write(
     environment: &CrokodialEnvironment,
     status: &EnvironmentStatus,
 ) -> Result<(), IoError> {
-    if environment.status.as_ref() == Some(status) {
+    let stored = environment.status.as_ref();
+    if ctx.io.is_stored::<CrokodialEnvironment, _>(stored, status) {
         return Ok(());
     }
     let object = json!({
