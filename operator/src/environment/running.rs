@@ -3,11 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crokodial_crds::names::LABEL_RELEASE;
 use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::Value;
 
 use super::model::children::MANAGER;
 use super::model::owned_fields;
+use super::model::owner::Owner;
+use crate::release::record::Record;
 use crate::release::snapshot::{self, Snapshot};
 use crate::release::workload::Workload;
 
@@ -24,6 +27,26 @@ pub fn applied_template_of(deployment: &Deployment) -> Option<Value> {
     let whole = |template: &Value| template.pointer("/spec/containers/0/image").is_some();
     let applied = owned_template_of(deployment).filter(whole);
     applied.or_else(|| template_of(deployment))
+}
+
+/// Returns the number of the release whose pod template the operator put into its Deployment. A number that somebody else
+/// wrote there does not count.
+pub fn owned_release(owner: &Owner, deployment: Option<&Deployment>) -> Option<i64> {
+    let template = owned_template_of(deployment.filter(|d| owner.owns(*d))?)?;
+    let labels = template.get("metadata")?.get("labels")?;
+    labels.get(LABEL_RELEASE)?.as_str()?.parse().ok()
+}
+
+/// Returns the release that the operator put into its Deployment, if no record says why. A release gets there by rolling, so
+/// a record without a status, or one that was begun anew, says nothing about it.
+pub fn unrecorded(
+    owner: &Owner,
+    deployment: Option<&Deployment>,
+    records: &[Record],
+) -> Option<i64> {
+    let number = owned_release(owner, deployment)?;
+    let says_why = |r: &Record| r.number() == number && r.may_be_deployed();
+    (!records.iter().any(says_why)).then_some(number)
 }
 
 fn owned_template_of(deployment: &Deployment) -> Option<Value> {

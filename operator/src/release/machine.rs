@@ -204,21 +204,25 @@ fn run_in_flight(
 
 /// Returns what the Deployment must run while it does not run a release in flight. In order of preference, this is the
 /// pinned release, the failed release that was left running, or the last good release. A release without a record keeps
-/// running unless the spec asks for the last good one. If there is none of these, the
-/// Deployment is scaled to zero if the newest release failed, or if it was superseded and the inputs in the spec are on
-/// hold. In all other cases, and if the chosen release has no snapshot, the Deployment is not changed.
+/// running unless the spec asks for the last good one. If there is none of these, the Deployment is scaled to zero if the
+/// newest release failed, or if it was superseded and the inputs in the spec are on hold. In all other cases, and if the
+/// chosen release has no snapshot, the Deployment is not changed.
 fn run_at_rest(view: &View<'_>, situation: &Situation<'_>) -> Run {
     if let Some(pin) = &situation.pin {
         return Run::Release(pin.release);
     }
     let asked_for = view.wanted.is_some_and(|w| situation.serves(&w.inputs));
-    if view.unrecorded.is_some() && !asked_for {
-        return Run::Keep;
+    let with_snapshot = |n: i64| view.snapshots.contains(&n);
+    if let Some(unrecorded) = view.unrecorded.filter(|_| !asked_for) {
+        return if with_snapshot(unrecorded) {
+            Run::Release(unrecorded)
+        } else {
+            Run::Keep
+        };
     }
     if let Some(left) = situation.paused {
         return Run::Release(left.number());
     }
-    let with_snapshot = |n: i64| view.snapshots.contains(&n);
     if let Some(good) = situation.last_good {
         return if with_snapshot(good.number()) {
             Run::Release(good.number())

@@ -173,12 +173,12 @@ fn a_release_without_a_record_is_replaced_only_by_what_somebody_asks_for() {
     let good = vec![record(1, "a", GOOD)];
     let mut world = World::new(good.clone(), "b").running(2);
     world.unrecorded = Some(2);
+    assert_eq!(world.decide().run, Run::Keep, "its snapshot is gone too");
+    world.snapshots.push(2);
     let decision = world.decide();
-    assert_eq!(decision.run, Run::Keep);
-    assert_eq!(
-        decision.create.map(|spec| spec.inputs),
-        Some("b".to_owned())
-    );
+    assert_eq!(decision.run, Run::Release(2));
+    let made = decision.create.map(|spec| spec.inputs);
+    assert_eq!(made.as_deref(), Some("b"));
     // The one that was made in its place is on trial.
     let trial = record(3, "b", ReleasePhase::Candidate);
     let mut world = World::new(vec![record(1, "a", GOOD), trial], "b").running(2);

@@ -14,7 +14,7 @@ pub struct Record {
     pub spec: ReleaseSpec,
     /// `status` of the CrokodialRelease; `None` if it has none, for example after a restore from a backup.
     pub status: Option<ReleaseStatus>,
-    /// Time at which the CrokodialRelease was created; `None` if it is not known.
+    /// Time at which the release was made (see [`made`]); `None` if it is not known.
     pub created: Option<Timestamp>,
 }
 
@@ -28,7 +28,10 @@ impl Record {
         genuine.then(|| Self {
             spec: spec.clone(),
             status: release.status.clone(),
-            created: release.creation_timestamp().map(|t| t.0),
+            created: made(
+                release.creation_timestamp().map(|t| t.0),
+                release.status.as_ref(),
+            ),
         })
     }
 
@@ -55,6 +58,13 @@ impl Record {
         self.phase().is_some_and(|phase| !phase.is_final())
     }
 
+    /// Returns true if the phase says how the release can have come into the Deployment: by rolling.
+    pub fn may_be_deployed(&self) -> bool {
+        self.phase().is_some_and(|phase| {
+            phase.is_final() || matches!(phase, ReleasePhase::Rolling | ReleasePhase::Baking)
+        })
+    }
+
     /// Returns true if the release was rejected or rolled back.
     pub fn failed(&self) -> bool {
         matches!(
@@ -67,6 +77,13 @@ impl Record {
     pub fn good(&self) -> bool {
         self.phase() == Some(ReleasePhase::Good)
     }
+}
+
+/// Returns the time at which a release was made: the creation of its record or, if that is earlier, the start in its
+/// status. A record that was deleted and made again is younger than its release.
+pub fn made(created: Option<Timestamp>, status: Option<&ReleaseStatus>) -> Option<Timestamp> {
+    let started = status.and_then(|s| s.started_at.as_ref());
+    created.into_iter().chain(started.map(|t| t.0)).min()
 }
 
 /// Returns the newest Good release, if any. A failed release is rolled back to it.
@@ -92,4 +109,25 @@ pub fn due_for_check(records: &[Record], now: Timestamp) -> Option<&Record> {
     due.sort_by_key(|r| (checked(r), r.number()));
     let minute = usize::try_from(now.as_second().div_euclid(60)).unwrap_or(0);
     due.get(minute.checked_rem(due.len())?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use crokodial_crds::condition::whole_seconds;
+
+    use super::*;
+
+    #[test]
+    fn a_release_is_as_old_as_its_start_if_its_record_was_made_again() {
+        let at = |seconds: i64| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
+        let started = |seconds: i64| ReleaseStatus {
+            started_at: Some(whole_seconds(at(seconds))),
+            ..ReleaseStatus::default()
+        };
+        assert_eq!(made(Some(at(0)), None), Some(at(0)));
+        assert_eq!(made(Some(at(0)), Some(&started(1))), Some(at(0)));
+        assert_eq!(made(Some(at(600)), Some(&started(1))), Some(at(1)));
+        assert_eq!(made(None, Some(&started(1))), Some(at(1)));
+        assert_eq!(made(None, Some(&ReleaseStatus::default())), None);
+    }
 }

@@ -42,8 +42,8 @@ pub struct View<'a> {
     pub snapshots: &'a [i64],
     /// State of the Deployment.
     pub workload: &'a Workload,
-    /// Release whose pod template the operator put into the Deployment, if it has no record any more. What it was is not
-    /// known.
+    /// Release whose pod template the operator put into the Deployment, if no record says why, because its record or the
+    /// status of it was deleted. What it was is not known.
     pub unrecorded: Option<i64>,
     /// Pods of the Deployment.
     pub pods: &'a [PodView],

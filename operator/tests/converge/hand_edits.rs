@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::credentials::{rotate, staging_uses};
 use crate::support::{NS, Site};
+use crokodial_fake_api::Behaviour;
 
 const ROTATED: &str = "mongodb://app:new@mongo.example.com/staging?authSource=admin";
 
@@ -113,6 +114,26 @@ async fn what_hands_change_is_put_back_and_named() {
         site.restart();
         assert_eq!(site.writes_of("staging", 3).await, [], "{field}");
     }
+}
+
+/// The release that the edit names has no record, which is no reason to leave it.
+#[tokio::test(start_paused = true)]
+async fn an_edited_image_and_release_label_are_put_back_while_a_release_is_held() {
+    const BAD: &str = "registry.test/dialer:bad";
+    let mut site = Site::good().await;
+    site.behave(BAD, Behaviour::CrashLoop);
+    site.image("staging", BAD);
+    site.rest("staging").await;
+    assert_eq!(site.status("staging")["hold"]["kind"], "Rejected");
+    let template = site.template("staging");
+    site.api.edit("deployments", NS, "staging", |object| {
+        container(object)["image"] = json!("registry.test/other:1");
+        object["spec"]["template"]["metadata"]["labels"]["crokodial.com/release"] = json!("99");
+    });
+    site.rest("staging").await;
+    assert_eq!(site.template("staging"), template);
+    assert_eq!(site.condition("staging", "Available"), "True Serving");
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crokodial_crds::names::LABEL_RELEASE;
 use crokodial_crds::{OnFailure, Reason};
 use jiff::Timestamp;
 
@@ -95,10 +94,11 @@ pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
         environment: owner.name.as_str(),
         records: &observed.records,
         wanted: valid.wanted.as_ref().ok(),
-        spent: unclaimed(observed, valid).map_or_else(|| spent(observed), |n| n.saturating_sub(1)),
+        spent: unclaimed(owner, observed, valid)
+            .map_or_else(|| spent(observed), |n| n.saturating_sub(1)),
         snapshots: &trials.snapshots,
         workload,
-        unrecorded: unrecorded(observed),
+        unrecorded: running::unrecorded(owner, observed.children.deployment(), &observed.records),
         pods: &observed.pods,
         gate: Gate::open(),
         prerequisites: prerequisites(valid),
@@ -127,18 +127,6 @@ pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
         leader_since: since,
         now,
     }
-}
-
-/// Returns the release in the Deployment if its record is gone. A number that somebody else wrote there does not count.
-fn unrecorded(observed: &Observed) -> Option<i64> {
-    let template = running::applied_template_of(observed.children.deployment()?)?;
-    let label = template
-        .get("metadata")?
-        .get("labels")?
-        .get(LABEL_RELEASE)?;
-    let number: i64 = label.as_str()?.parse().ok()?;
-    let recorded = observed.records.iter().any(|r| r.number() == number);
-    (!recorded).then_some(number)
 }
 
 /// Converts the state of the Mongo credential to the form that the release state machine uses.
@@ -212,8 +200,8 @@ pub fn ignored_number(observed: &Observed) -> Option<i64> {
 }
 
 /// Returns the number of a snapshot that has the wanted inputs but no record, because the reconcile that created it was
-/// interrupted. `None` if there is none.
-fn unclaimed(observed: &Observed, valid: &Valid) -> Option<i64> {
+/// interrupted. `None` if there is none. One that the operator put into the Deployment had a record, which was deleted.
+fn unclaimed(owner: &Owner, observed: &Observed, valid: &Valid) -> Option<i64> {
     let (number, snapshot) = observed.frozen.iter().next_back()?;
     let newest = observed
         .records
@@ -222,6 +210,10 @@ fn unclaimed(observed: &Observed, valid: &Valid) -> Option<i64> {
         .max()
         .unwrap_or(0);
     let wanted = valid.wanted.as_ref().ok()?;
-    (*number > newest && *number == spent(observed) && snapshot.frozen.inputs == wanted.inputs)
+    let rolled = running::owned_release(owner, observed.children.deployment());
+    (rolled != Some(*number)
+        && *number > newest
+        && *number == spent(observed)
+        && snapshot.frozen.inputs == wanted.inputs)
         .then_some(*number)
 }

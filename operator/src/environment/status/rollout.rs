@@ -42,11 +42,11 @@ fn of_release(facts: StatusInputs<'_>) -> Finding {
     if let Some(lost) = step.lost.as_ref().filter(|_| at_rest) {
         return self::lost(lost);
     }
-    if let Some(number) = step.unrecorded.filter(|_| step.decision.run == Run::Keep) {
-        let what = format!(
-            "the record of release {number}, which is in the Deployment, was deleted, and what it said is not known; the pods are left as they are"
-        );
-        return Finding::no(Reason::RecordLost, what);
+    let nothing_else = at_rest || step.decision.rollout == Rollout::NeverDeployed;
+    if let Some(number) = step.unrecorded.filter(|_| nothing_else)
+        && [Run::Keep, Run::Release(number)].contains(&step.decision.run)
+    {
+        return record_lost(number);
     }
     if let Some(what) = &step.decision.stuck {
         return Finding::no(Reason::RollbackStuck, what.clone());
@@ -117,6 +117,13 @@ fn lost(lost: &LostSnapshot) -> Finding {
             format!("ConfigMap {name}, the snapshot of release {release}, is gone"),
         ),
     }
+}
+
+fn record_lost(release: i64) -> Finding {
+    let what = format!(
+        "the record of release {release}, which is in the Deployment, was deleted, and what it said is not known; its pods are kept"
+    );
+    Finding::no(Reason::RecordLost, what)
 }
 
 /// Describes the progress of a release that is being rolled out.

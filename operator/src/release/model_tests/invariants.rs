@@ -71,7 +71,23 @@ impl State {
                 context()
             );
         }
-        if let Run::Release(n) = decision.run {
+        let unrecorded = before.unrecorded();
+        if unrecorded.is_some() && before.decide(pin).is_none() {
+            let good = last_good(&before.records);
+            let asked_for = good.is_some_and(|r| r.spec.inputs == before.inputs);
+            let rolling = before.records.iter().any(|r| {
+                let phase = r.phase();
+                phase == Some(ReleasePhase::Rolling) || phase == Some(ReleasePhase::Baking)
+            });
+            assert!(
+                asked_for || rolling || decision.run == unrecorded.map_or(Run::Keep, Run::Release),
+                "rolled back without being asked to: {}",
+                context()
+            );
+        }
+        if let Run::Release(n) = decision.run
+            && unrecorded != Some(n)
+        {
             let record = before.records.iter().find(|r| r.number() == n).unwrap();
             let rolls = matches!(
                 record.phase(),
@@ -111,8 +127,13 @@ impl State {
             self.phases()
         );
         if let Some(good) = last_good(&self.records) {
-            assert_eq!(self.deployed.0, Some(good.number()), "{:?}", self.phases());
             let held = self.decide(hold).is_some();
+            let left = held && self.unrecorded().is_some();
+            assert!(
+                left || self.deployed.0 == Some(good.number()),
+                "{:?}",
+                self.phases()
+            );
             assert!(
                 held || good.spec.inputs == self.inputs,
                 "{:?} wants {}",

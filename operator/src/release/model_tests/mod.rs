@@ -41,6 +41,8 @@ struct State {
     deployed: (Option<i64>, bool),
     /// Release of the candidate pod, and true if the pod is ready.
     candidate: (Option<i64>, bool),
+    /// True if a record was deleted. That happens once.
+    lost: bool,
     now: i64,
 }
 
@@ -57,11 +59,13 @@ enum Act {
     /// The clock advances by 61 s, which is longer than a bake.
     Leap,
     Reconcile,
+    /// Somebody deletes the record of the release in the Deployment, and nothing is known of it any more.
+    Lose,
     /// The operator crashes during a reconcile, after this number of writes.
     Die(usize),
 }
 
-const ACTS: [Act; 13] = [
+const ACTS: [Act; 14] = [
     Act::Reconcile,
     Act::World,
     Act::Leap,
@@ -74,6 +78,7 @@ const ACTS: [Act; 13] = [
     Act::Unpin,
     Act::Gate,
     Act::Credentials,
+    Act::Lose,
     Act::Die(1),
 ];
 
@@ -95,6 +100,7 @@ impl State {
             credentials: true,
             deployed: (None, false),
             candidate: (None, false),
+            lost: false,
             now: 0,
         };
         state.calm();
@@ -115,6 +121,15 @@ impl State {
     fn inputs_of(&self, number: i64) -> &str {
         let record = self.records.iter().find(|r| r.number() == number);
         record.map_or("", |r| r.spec.inputs.as_str())
+    }
+
+    /// Returns the release in the Deployment, if no record says why it is there.
+    fn unrecorded(&self) -> Option<i64> {
+        let says_why = |n: i64| {
+            let mut records = self.records.iter();
+            records.any(|r| r.number() == n && r.may_be_deployed())
+        };
+        self.deployed.0.filter(|n| !says_why(*n))
     }
 
     /// Returns the pods in the cluster. The pods of the last good release exist until the pods of the new release are
@@ -180,7 +195,7 @@ impl State {
             spent: self.snapshots.iter().copied().max().unwrap_or(0),
             snapshots: &self.snapshots,
             workload: &workload,
-            unrecorded: None,
+            unrecorded: self.unrecorded(),
             pods: &pods,
             gate: if self.gate { Gate::open() } else { closed },
             prerequisites: if self.credentials {
@@ -261,6 +276,12 @@ impl State {
                 self.candidate.1 = true;
             }
             Act::Leap => self.now += 61,
+            Act::Lose if self.lost => {}
+            Act::Lose => {
+                self.lost = true;
+                let gone = self.deployed.0;
+                self.records.retain(|r| Some(r.number()) != gone);
+            }
             Act::Reconcile => self.reconcile(usize::MAX),
             Act::Die(most) => self.reconcile(most),
         }
@@ -306,14 +327,15 @@ impl State {
             })
             .collect();
         format!(
-            "{records:?}{:?}{}{}{}{}{:?}{:?}",
+            "{records:?}{:?}{}{}{}{}{:?}{:?}{}",
             self.snapshots,
             self.inputs,
             self.retry,
             self.gate,
             self.credentials,
             self.deployed,
-            self.candidate
+            self.candidate,
+            self.lost
         )
     }
 }
