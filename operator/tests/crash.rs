@@ -275,3 +275,11 @@ async fn a_refused_write_of_a_return_to_earlier_content_changes_nothing_of_the_e
     at_every_write(Life::Contents, Fault::Status(500), Start::Event, 2).await;
     at_every_write(Life::Contents, Fault::ConnectionLostAfter, Start::Event, 2).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_write_after_records_were_deleted_changes_nothing_of_the_end() {
+    for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+        at_every_write(Life::Deletions, fault, Start::Reconcile, 1).await;
+    }
+    at_every_write(Life::Deletions, Fault::Status(500), Start::Event, 1).await;
+}

@@ -12,6 +12,7 @@ use crokodial_crds::{Reason, Stage};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
 use super::credentials::Active;
@@ -58,6 +59,8 @@ pub struct Other {
 pub struct Isolation {
     stage: Stage,
     environment: String,
+    /// UID of the environment.
+    uid: String,
     key: Key,
     others: Vec<Other>,
     unreadable: Vec<String>,
@@ -70,6 +73,7 @@ impl Isolation {
         Self {
             stage,
             environment: format!("{}/{}", owner.namespace, owner.name),
+            uid: owner.uid.clone(),
             key,
             others: others.into_iter().filter(|o| o.stage != own).collect(),
             unreadable: Vec::new(),
@@ -96,9 +100,12 @@ impl Isolation {
         self.key.is_secret().then(seal)
     }
 
-    /// Returns the seal of the copy of a release record; `None` if the operator's key is empty.
-    pub fn seal_of_record(&self, number: i64, copy: &str) -> Option<String> {
-        let content = format!("{} {number} {copy}", self.environment);
+    /// Returns the seal of the copy of a release record on the snapshot with this metadata; `None` if the operator's key is
+    /// empty, or the snapshot has no UID yet. It is valid only for this environment and this ConfigMap, and not for others
+    /// of the same names.
+    pub fn seal_of_record(&self, snapshot: &ObjectMeta, number: i64, copy: &str) -> Option<String> {
+        let uids = format!("{} {}", self.uid, snapshot.uid.as_deref()?);
+        let content = format!("{} {uids} {number} {copy}", self.environment);
         let seal = || self.key.mark("record", content.as_bytes());
         self.key.is_secret().then(seal)
     }

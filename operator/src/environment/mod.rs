@@ -285,7 +285,7 @@ async fn carry_out(
     let live = &observed.children;
     apply::apply(ctx, environment, owner, desired, live, refused).await?;
     if valid.conflict.is_none() {
-        upkeep::keep(ctx, subject, step, observed, refused).await?;
+        more |= upkeep::keep(ctx, subject, step, observed, refused).await?;
         records::retire(ctx, owner, step, observed, refused).await?;
         // After the children, because the Job's pod needs the ServiceAccount and the NetworkPolicy.
         let attempts = &observed.attempts;

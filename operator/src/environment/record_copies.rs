@@ -1,33 +1,34 @@
 //! Copies of release records, from which a record that somebody deleted is made again. All functions are pure.
 //!
 //! Without its record nobody knows that the release which serves is Good, and the operator would return to the one before.
-//! So the snapshot of a release has a copy of the record in its annotations: the spec, and the status once its phase is
-//! final. A copy counts only with the operator's seal, because whoever may write ConfigMaps could otherwise make any
-//! release Good. If the copy has no status, but the pods run the release, it was being rolled out, and it is rolled out and
-//! baked anew.
+//! So the snapshot of a release whose phase is final has a copy of the record in its annotations. A copy counts only with
+//! the operator's seal, because whoever may write ConfigMaps could otherwise make any release Good. The seal also names
+//! the UIDs of the environment and of the ConfigMap: a ConfigMap that somebody saved and created again, or that outlived
+//! its environment, brings nothing back. A release in flight has no copy: it has proven nothing yet, and is released anew.
 
 use std::collections::BTreeMap;
 
-use crokodial_crds::condition::whole_seconds;
-use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
-use crokodial_crds::{Reason, ReleasePhase, ReleaseSpec, ReleaseStatus};
-use jiff::Timestamp;
+use crokodial_crds::{ReleaseSpec, ReleaseStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 
 use super::isolation::Isolation;
-use super::model::annotations::{MADE_AGAIN, RECORD, RECORD_SEAL};
-use super::model::owner::Owner;
+use super::model::annotations::{RECORD, RECORD_SEAL};
 use super::snapshots::NO_DIGEST;
-use crate::release::record::Record;
+use crate::release::record::{self, Record};
+
+/// Maximum number of copies that one reconcile writes.
+const MAX_WRITTEN: usize = 10;
 
 /// What is to be done about the copies of an environment's records.
 #[derive(Clone, Debug, Default)]
 pub struct RecordCopies {
-    /// Annotations of snapshots whose copy is missing or outdated, by release number.
+    /// Annotations of snapshots whose copy is missing or outdated, by release number. Those of the newest releases, if
+    /// there are many.
     pub due: BTreeMap<i64, BTreeMap<String, String>>,
-    /// Records that were deleted and are made again.
+    /// True if more copies than those are missing or outdated.
+    pub more: bool,
+    /// Records that were deleted, or have lost their status, and are made again.
     pub remade: Vec<Record>,
 }
 
@@ -35,52 +36,44 @@ pub struct RecordCopies {
 #[derive(Serialize, Deserialize)]
 struct RecordCopy {
     spec: ReleaseSpec,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    status: Option<ReleaseStatus>,
+    status: ReleaseStatus,
 }
 
 /// Facts from which the records that were deleted are found.
 #[derive(Clone, Copy, Debug)]
 pub struct CopyInputs<'a> {
-    /// Identity of the environment.
-    pub owner: &'a Owner,
-    /// Release records as Kubernetes objects.
-    pub releases: &'a [CrokodialRelease],
     /// Release records.
     pub records: &'a [Record],
     /// Metadata of the snapshots, by release number.
     pub snapshots: &'a BTreeMap<i64, ObjectMeta>,
     /// Key and environment of the seals.
     pub isolation: &'a Isolation,
-    /// Number of the release in the Deployment.
+    /// Number of the release that the operator put into its Deployment.
     pub running: Option<i64>,
-    /// Current time.
-    pub now: Timestamp,
 }
 
 impl RecordCopies {
     /// Compares the records with their copies.
     pub fn judge(inputs: CopyInputs<'_>) -> Self {
         let mut copies = Self::default();
-        for (number, metadata) in inputs.snapshots {
-            if metadata.deletion_timestamp.is_some() {
+        let there = |(_, metadata): &(&i64, &ObjectMeta)| metadata.deletion_timestamp.is_none();
+        for (number, metadata) in inputs.snapshots.iter().rev().filter(there) {
+            let record = inputs.records.iter().find(|r| r.number() == *number);
+            let Some(stored) = record.filter(|r| r.status.is_some()) else {
+                copies
+                    .remade
+                    .extend(again(inputs, *number, metadata, record));
+                continue;
+            };
+            let annotations = annotations(inputs.isolation, metadata, stored);
+            let found = |key: &String| metadata.annotations.as_ref()?.get(key);
+            if annotations.iter().all(|(k, v)| found(k) == Some(v)) {
                 continue;
             }
-            let record = inputs.records.iter().find(|r| r.number() == *number);
-            match record {
-                None => copies.remade.extend(again(inputs, *number, metadata)),
-                Some(record) if record.status.is_some() => {
-                    let annotations = annotations(inputs.isolation, record);
-                    let stored = |key: &String| metadata.annotations.as_ref()?.get(key);
-                    if annotations.iter().any(|(k, v)| stored(k) != Some(v)) {
-                        copies.due.insert(*number, annotations);
-                    }
-                }
-                // The operator was interrupted before it wrote the status.
-                Some(_) if was_made_again(inputs.releases, *number) => {
-                    copies.remade.extend(again(inputs, *number, metadata));
-                }
-                Some(_) => {}
+            if copies.due.len() < MAX_WRITTEN {
+                copies.due.insert(*number, annotations);
+            } else {
+                copies.more = true;
             }
         }
         copies
@@ -101,20 +94,27 @@ impl RecordCopies {
     }
 }
 
-/// Returns the annotations with the copy of a record; none if the operator has no key to seal it with.
-pub fn annotations(isolation: &Isolation, record: &Record) -> BTreeMap<String, String> {
-    let copy = RecordCopy {
-        spec: record.spec.clone(),
-        status: record.status.as_ref().and_then(lasting),
-    };
-    let sealed = serde_json::to_string(&copy).ok().and_then(|text| {
-        let seal = isolation.seal_of_record(record.number(), &text)?;
+/// Returns the annotations with the copy of a record for the snapshot with this metadata; none if the phase is not final
+/// or the operator has no key to seal the copy with.
+fn annotations(
+    isolation: &Isolation,
+    snapshot: &ObjectMeta,
+    record: &Record,
+) -> BTreeMap<String, String> {
+    let sealed = || {
+        let copy = RecordCopy {
+            spec: record.spec.clone(),
+            status: lasting(record.status.as_ref()?)?,
+        };
+        let text = serde_json::to_string(&copy).ok()?;
+        let seal = isolation.seal_of_record(snapshot, record.number(), &text)?;
         Some([(RECORD.to_owned(), text), (RECORD_SEAL.to_owned(), seal)])
-    });
-    sealed.map(BTreeMap::from).unwrap_or_default()
+    };
+    sealed().map(BTreeMap::from).unwrap_or_default()
 }
 
-/// Returns the part of a status that does not change any more once the phase is final; `None` before that.
+/// Returns the part of a status that is copied, without what changes while the release serves; `None` if the phase is not
+/// final.
 fn lasting(status: &ReleaseStatus) -> Option<ReleaseStatus> {
     status.phase.is_final().then(|| ReleaseStatus {
         phase: status.phase,
@@ -133,55 +133,48 @@ fn lasting(status: &ReleaseStatus) -> Option<ReleaseStatus> {
     })
 }
 
-/// Returns the record of this release as its copy has it; `None` if there is no copy with a valid seal, or if the release
-/// has done nothing yet that is worth keeping.
-fn again(inputs: CopyInputs<'_>, number: i64, snapshot: &ObjectMeta) -> Option<Record> {
-    if of_another(inputs.owner, snapshot) {
-        return None;
-    }
+/// Returns the record of this release as its copy has it; `None` if there is no copy with a valid seal. `left` is the
+/// record without a status, if there is one: it must be the same release, and whether it is pinned is for whoever wrote it
+/// to say.
+///
+/// The pin of a deleted record is kept only if the release runs, because an earlier copy may have been put back.
+fn again(
+    inputs: CopyInputs<'_>,
+    number: i64,
+    snapshot: &ObjectMeta,
+    left: Option<&Record>,
+) -> Option<Record> {
     let annotations = snapshot.annotations.as_ref()?;
     let text = annotations.get(RECORD)?;
-    let seal = inputs.isolation.seal_of_record(number, text)?;
+    let seal = inputs.isolation.seal_of_record(snapshot, number, text)?;
     if annotations.get(RECORD_SEAL) != Some(&seal) {
         return None;
     }
-    let copy: RecordCopy = serde_json::from_str(text).ok()?;
-    let runs = inputs.running == Some(number);
-    let rolls = || runs.then(|| rolling(inputs.now));
-    let mut status = copy.status.or_else(rolls)?;
+    let RecordCopy { spec, mut status } = serde_json::from_str(text).ok()?;
     // Without a digest, a snapshot of any content would count as that of an earlier version.
     let digest = &mut status.snapshot_digest;
     digest.get_or_insert_with(|| NO_DIGEST.to_owned());
+    let spec = match left {
+        Some(left) if unpinned(&left.spec) != unpinned(&spec) => return None,
+        Some(left) => left.spec.clone(),
+        None if inputs.running == Some(number) => spec,
+        None => unpinned(&spec),
+    };
+    let created = left.and_then(|r| r.created);
     Some(Record {
-        spec: copy.spec,
+        created: record::made(created, Some(&status)),
+        spec,
         status: Some(status),
-        created: None,
     })
 }
 
-fn rolling(now: Timestamp) -> ReleaseStatus {
-    ReleaseStatus {
-        phase: ReleasePhase::Rolling,
-        reason: Some(Reason::Progressing.as_str().to_owned()),
-        message: Some("the record was deleted and made again during the rollout".to_owned()),
-        started_at: Some(whole_seconds(now)),
-        progressed_at: Some(whole_seconds(now)),
-        ..ReleaseStatus::default()
+/// Returns what never changes in the spec of a release.
+fn unpinned(spec: &ReleaseSpec) -> ReleaseSpec {
+    ReleaseSpec {
+        pin: false,
+        pin_reason: String::new(),
+        ..spec.clone()
     }
-}
-
-/// True if the object belongs to an environment of the same name that was deleted before. It goes with that environment.
-fn of_another(owner: &Owner, metadata: &ObjectMeta) -> bool {
-    let owners = metadata.owner_references.iter().flatten();
-    let kind = CrokodialEnvironment::kind(&());
-    owners
-        .filter(|o| o.kind == kind)
-        .any(|o| o.uid != owner.uid)
-}
-
-fn was_made_again(releases: &[CrokodialRelease], number: i64) -> bool {
-    let release = releases.iter().find(|r| r.spec.number == number);
-    release.is_some_and(|r| r.annotations().contains_key(MADE_AGAIN))
 }
 
 #[cfg(test)]

@@ -271,3 +271,26 @@ async fn a_freeze_holds_configuration_too_but_neither_scaling_nor_a_return() {
         1
     );
 }
+
+/// Without the record, what was promoted last would not be known, and the release before would be asked for.
+#[tokio::test(start_paused = true)]
+async fn auto_rolls_nothing_back_when_the_newest_record_is_deleted_in_a_freeze() {
+    let mut site = auto().await;
+    pass(&mut site, 150).await;
+    site.image("staging", "registry.test/dialer:2");
+    pass(&mut site, 250).await;
+    assert_eq!(site.phases("prod"), ["1 Good", "2 Good"]);
+    site.edit("prod", |spec| {
+        spec["promotion"]["freezes"] =
+            json!([{"weekly": "Thu 00:00-Fri 00:00", "timeZone": "UTC", "reason": "holiday"}]);
+    });
+    site.rest("prod").await;
+    let (pods, template) = (site.pods(), site.template("prod"));
+    assert!(site.api.delete("crokodialreleases", NS, "prod-2"));
+    site.restart();
+    site.rest("prod").await;
+    assert_eq!(site.phases("prod"), ["1 Good", "2 Good"]);
+    assert_eq!((site.pods(), site.template("prod")), (pods, template));
+    assert_eq!(from(&site, "prod-2")["release"], 2);
+    assert_eq!(site.condition("prod", "Ready"), "True Ready");
+}

@@ -286,3 +286,14 @@ async fn with_older_crds_the_rest_of_the_status_is_written_and_readiness_says_so
     );
     assert!(missing.contains("status.startedAt"), "{missing}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_field_that_an_older_crd_does_not_store_is_not_written_in_each_reconcile() {
+    let mut site = Site::new();
+    older(&site, "crokodialenvironments", "effective");
+    older(&site, "crokodialreleases", "servingSince");
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    assert_eq!(site.writes_of("staging", 3).await, []);
+}

@@ -37,12 +37,14 @@ pub enum Life {
     /// one with which they run. The verdict is stored already: until then, a new process gives pods the whole deadline
     /// again.
     Hung,
+    /// Two good releases whose records are deleted, one after the other and then both at once.
+    Deletions,
 }
 
 impl Life {
     pub fn environment(self) -> &'static str {
         match self {
-            Self::Releases | Self::Contents | Self::Hung => "staging",
+            Self::Releases | Self::Contents | Self::Hung | Self::Deletions => "staging",
             Self::Promotion => "prod",
         }
     }
@@ -54,6 +56,7 @@ impl Life {
             Self::Contents => Site::good().await,
             Self::Hung => condemned().await,
             Self::Promotion => promotable().await,
+            Self::Deletions => two_good().await,
         }
     }
 
@@ -81,13 +84,21 @@ impl Life {
                 |site| rotate(site, "new"),
             ],
             Self::Hung => &[|_| {}, |site| rotate(site, "new")],
+            Self::Deletions => &[
+                |site| forget(site, "staging-2"),
+                |site| forget(site, "staging-1"),
+                |site| {
+                    forget(site, "staging-1");
+                    forget(site, "staging-2");
+                },
+            ],
         }
     }
 
     pub fn phases(self) -> &'static [&'static str] {
         match self {
             Self::Releases => &["1 Good", "2 Rejected", "3 RolledBack"],
-            Self::Promotion => &["1 Good", "2 Good"],
+            Self::Promotion | Self::Deletions => &["1 Good", "2 Good"],
             Self::Contents | Self::Hung => &["1 Good"],
         }
     }
@@ -96,7 +107,7 @@ impl Life {
     pub fn runs(self) -> &'static str {
         match self {
             Self::Releases | Self::Contents | Self::Hung => "1",
-            Self::Promotion => "2",
+            Self::Promotion | Self::Deletions => "2",
         }
     }
 
@@ -108,6 +119,7 @@ impl Life {
             Self::Promotion => 25,
             Self::Contents => 35,
             Self::Hung => 20,
+            Self::Deletions => 10,
         }
     }
 }
@@ -115,6 +127,21 @@ impl Life {
 fn rotate(site: &Site, password: &str) {
     let uri = format!("mongodb://app:{password}@mongo.example.com/staging?authSource=admin");
     site.api.put(secret("mongo", &[("MONGODB_URI", &uri)]));
+}
+
+/// Deletes a release record.
+fn forget(site: &Site, release: &str) {
+    assert!(site.api.delete("crokodialreleases", NS, release));
+}
+
+/// Returns a site where staging has its second good release.
+async fn two_good() -> Site {
+    let mut site = Site::good().await;
+    site.image("staging", NEW);
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+    site
 }
 
 /// Returns a site where staging has its second good release and prod its first.

@@ -8,8 +8,8 @@ use crokodial_crds::{
 };
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
 use kube::runtime::events::EventType;
-use kube::{Resource, ResourceExt};
 use serde_json::json;
 
 use crate::context::Context;
@@ -20,11 +20,9 @@ use crate::environment::effective::Effective;
 use crate::environment::model::observed::{Observed, recorded};
 use crate::environment::model::owner::Owner;
 use crate::environment::model::refused::{RefusedWrites, WriteStep};
-use crate::environment::record_copies;
 use crate::environment::validate::Valid;
 use crate::kube_io::{IoError, object};
 use crate::metrics::ReleaseOutcome;
-use crate::release::record::Record;
 
 /// Field manager of release records and snapshots.
 pub(super) const MANAGER: &str = "crokodial-release";
@@ -56,7 +54,11 @@ pub async fn write(
     let stored = |(number, _): &&(i64, ReleaseStatus)| !observed.copies.makes_again(*number);
     for (number, status) in step.decision.updates.iter().filter(stored) {
         let object = object_name(subject.owner, *number);
-        if refused.must_wait(WriteStep::RecordStatus, &object) {
+        let release = observed.releases.iter().find(|r| r.spec.number == *number);
+        let old = release.and_then(|r| r.status.as_ref());
+        if ctx.io.is_stored::<CrokodialRelease, _>(old, status)
+            || refused.must_wait(WriteStep::RecordStatus, &object)
+        {
             continue;
         }
         let written = write_status(ctx, subject, observed, *number, status).await;
@@ -97,7 +99,7 @@ async fn warn_of_number(ctx: &Context, subject: Subject<'_>, observed: &Observed
 }
 
 /// Returns kind and name of a release record, for messages.
-fn object_name(owner: &Owner, number: i64) -> String {
+pub(super) fn object_name(owner: &Owner, number: i64) -> String {
     format!(
         "{} {}",
         CrokodialRelease::kind(&()),
@@ -106,7 +108,7 @@ fn object_name(owner: &Owner, number: i64) -> String {
 }
 
 /// Returns kind and name of a snapshot, for messages.
-fn snapshot_name(owner: &Owner, number: i64) -> String {
+pub(super) fn snapshot_name(owner: &Owner, number: i64) -> String {
     format!("ConfigMap {}", Names::of(&owner.name).snapshot(number))
 }
 
@@ -130,27 +132,28 @@ pub async fn retire(
             }
         }
     }
-    let newest = recorded(&observed.records);
     let gone = |n: i64| {
-        let absent = observed.copies.makes_again(n) || untouched(observed, step, n).is_some();
+        let exists = observed.releases.iter().any(|r| r.spec.number == n);
+        let absent = !exists || untouched(observed, step, n).is_some();
         step.retired.contains(&n) && absent
     };
-    let recorded = |n: i64| observed.records.iter().any(|r| r.number() == n) && !gone(n);
-    for (number, metadata) in observed
-        .snapshots
-        .iter()
-        .filter(|(n, _)| **n < newest && !recorded(**n))
-    {
-        let running = step.workload.release == Some(*number);
-        if !running {
-            let deleted = ctx.io.delete::<ConfigMap>(metadata).await;
-            let object = snapshot_name(owner, *number);
-            if refused.note(WriteStep::Upkeep, &object, deleted)?.is_none() {
-                return Ok(());
-            }
+    let unused = |n: i64| is_unused(observed, step, n, gone(n));
+    for (number, metadata) in observed.snapshots.iter().filter(|(n, _)| unused(**n)) {
+        let deleted = ctx.io.delete::<ConfigMap>(metadata).await;
+        let object = snapshot_name(owner, *number);
+        if refused.note(WriteStep::Upkeep, &object, deleted)?.is_none() {
+            return Ok(());
         }
     }
     Ok(())
+}
+
+/// True if the snapshot of this release is deleted: it has no record, or its record is `gone` now, and it neither runs nor
+/// waits for its record.
+pub(super) fn is_unused(observed: &Observed, step: &Step, number: i64, gone: bool) -> bool {
+    let has_record = observed.records.iter().any(|r| r.number() == number);
+    let waits = number >= recorded(&observed.records);
+    (gone || !has_record) && !waits && step.workload.release != Some(number)
 }
 
 /// Returns the release with this number; `None` if this reconcile has already written its status. In that case the
@@ -194,20 +197,13 @@ async fn create(
         let isolation = &observed.isolation;
         let built =
             content.and_then(|content| release::sealed(owner, effective, &content, isolation));
-        let mut snapshot = match built {
+        let snapshot = match built {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 refused.add(new, &object, error.reason(), error.to_string());
                 return Ok(false);
             }
         };
-        let started = Record {
-            spec: spec.clone(),
-            status: None,
-            created: None,
-        };
-        let copy = record_copies::annotations(isolation, &started);
-        snapshot.annotations_mut().extend(copy);
         let made = ctx.io.create(&owner.namespace, MANAGER, &snapshot).await;
         if refused.note(new, &object, made)?.is_none() {
             return Ok(false);
@@ -341,7 +337,8 @@ async fn announce_pin(
         .await;
 }
 
-fn reference(owner: &Owner, number: i64) -> ObjectReference {
+/// Returns a reference to a release record, for Events.
+pub(super) fn reference(owner: &Owner, number: i64) -> ObjectReference {
     let name = Names::of(&owner.name).release(number);
     object::reference::<CrokodialRelease>(&owner.namespace, &name)
 }

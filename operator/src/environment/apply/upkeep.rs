@@ -4,10 +4,9 @@
 use crokodial_crds::CrokodialRelease;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
 use serde_json::{Value, json};
 
-use super::records::{MANAGER, Subject, untouched};
+use super::records::{MANAGER, Subject, is_unused, object_name, snapshot_name, untouched};
 use crate::context::Context;
 use crate::environment::decide::Step;
 use crate::environment::model::observed::Observed;
@@ -17,17 +16,19 @@ use crate::kube_io::IoError;
 /// Applies the `deletionPolicy` to release records and snapshots by adding or removing the environment's owner
 /// reference, and stores copies of records that are missing or outdated. With the reference they are deleted with the
 /// environment; without one they outlive it. Owner references of others stay as they are. What this reconcile has already
-/// changed, or deletes, is left to the next one.
+/// changed, or deletes, is left to the next one. Returns true if that must follow immediately, because more copies are to
+/// be stored.
 pub async fn keep(
     ctx: &Context,
     subject: Subject<'_>,
     step: &Step,
     observed: &Observed,
     refused: &mut RefusedWrites,
-) -> Result<(), IoError> {
+) -> Result<bool, IoError> {
+    let copies = &observed.copies;
     let stays = |number: &i64| !step.retired.contains(number);
     let numbers = observed.releases.iter().map(|r| r.spec.number);
-    let releases = numbers.filter(stays);
+    let releases = numbers.filter(|n| stays(n) && !copies.makes_again(*n));
     for release in releases.filter_map(|number| untouched(observed, step, number)) {
         let Some(references) = references(subject, &release.metadata) else {
             continue;
@@ -37,27 +38,30 @@ pub async fn keep(
             .io
             .merge::<CrokodialRelease>(&release.metadata, MANAGER, &patch)
             .await;
-        let name = release.metadata.name.as_deref().unwrap_or_default();
-        let object = format!("{} {name}", CrokodialRelease::kind(&()));
+        let object = object_name(subject.owner, release.spec.number);
         if refused.note(WriteStep::Upkeep, &object, merged)?.is_none() {
             // All others would be refused too.
-            return Ok(());
+            return Ok(false);
         }
     }
     let seals = &observed.seals;
     let changed = |n: &i64| seals.rebuilt.contains_key(n) || seals.unsealed.contains_key(n);
     let snapshots = observed.snapshots.iter();
-    for (number, metadata) in snapshots.filter(|(n, _)| stays(n) && !changed(n)) {
+    let mut stored = false;
+    let left = |n: &i64| stays(n) && !changed(n) && !is_unused(observed, step, *n, false);
+    for (number, metadata) in snapshots.filter(|(n, _)| left(n)) {
         let Some(patch) = snapshot_patch(subject, *number, metadata, observed) else {
             continue;
         };
         let merged = ctx.io.merge::<ConfigMap>(metadata, MANAGER, &patch).await;
-        let object = format!("ConfigMap {}", metadata.name.as_deref().unwrap_or_default());
+        let object = snapshot_name(subject.owner, *number);
         if refused.note(WriteStep::Upkeep, &object, merged)?.is_none() {
-            return Ok(());
+            return Ok(false);
         }
+        stored |= copies.due.contains_key(number);
     }
-    Ok(())
+    // If none could be stored, the same ones would be due again at once.
+    Ok(copies.more && stored)
 }
 
 /// Returns the owner references that an object must have; `None` if it has them.

@@ -14,6 +14,7 @@ use crate::environment::model::observed::Observed;
 use crate::environment::model::owner::Owner;
 use crate::memory::AppliedCache;
 use crate::release::machine::Run;
+use crate::release::record::Record;
 
 /// Maximum number of lines in each of the two lists of a plan: releases and objects.
 const MAX_LINES: usize = 40;
@@ -30,6 +31,9 @@ pub fn plan(
 ) -> PlanStatus {
     let mut objects = objects(owner, desired, &observed.children, applied);
     let decision = &step.decision;
+    let again = observed.copies.remade.iter().map(Record::number);
+    let again = again.filter(|n| !step.retired.contains(n));
+    let again = again.map(|n| format!("make the record of release {n} again"));
     let made = decision
         .create
         .as_ref()
@@ -44,7 +48,7 @@ pub fn plan(
         Run::Zero(n) => Some(format!("run no pod of release {n}")),
         _ => None,
     };
-    let mut releases: Vec<String> = made.into_iter().chain(moved).chain(runs).collect();
+    let mut releases: Vec<String> = again.chain(made).chain(moved).chain(runs).collect();
     releases.extend(step.retired.iter().map(|n| format!("forget release {n}")));
     releases.truncate(MAX_LINES);
     objects.truncate(MAX_LINES);

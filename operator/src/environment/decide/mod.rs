@@ -70,7 +70,7 @@ pub struct Step {
     pub look: Option<Timestamp>,
     /// Release that must run but whose snapshot is not there or must not be applied; `None` if there is none.
     pub lost: Option<LostSnapshot>,
-    /// Release in the Deployment, if its record is gone and cannot be made again; `None` otherwise.
+    /// Release in the Deployment, if its record or the status of it is gone and cannot be made again; `None` otherwise.
     pub unrecorded: Option<i64>,
     /// Number of pods that the spec asks for.
     pub replicas: i32,
@@ -148,7 +148,7 @@ pub fn decide(
         &trials,
     );
     let pin = machine::pin(&view);
-    let gate = gate(observed, valid, pin.as_ref(), now);
+    let gate = gate(&view, observed, valid, pin.as_ref());
     view.gate = gate.for_machine();
     let serving = serving::serving(observed, &workload);
     let decision = if valid.conflict.is_some() {
@@ -229,7 +229,7 @@ fn in_use(
 
 /// Returns the promotion gate's verdict on the image that the spec asks for. Without a promotion, the gate is open.
 /// With one, it is closed while the image is not known.
-fn gate(observed: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> GateVerdict {
+fn gate(view: &View<'_>, observed: &Observed, valid: &Valid, pin: Option<&Pin>) -> GateVerdict {
     let Some(promotion) = &observed.promotion else {
         return GateVerdict::open();
     };
@@ -250,11 +250,12 @@ fn gate(observed: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -
             digest: &wanted.digest,
             inputs: &wanted.inputs,
         },
-        records: &observed.records,
+        records: view.records,
+        unrecorded: view.unrecorded.is_some(),
         source: &promotion.source,
         waives_since: None,
         pinned: pin.map(|p| p.release),
-        now,
+        now: view.now,
     })
 }
 

@@ -11,14 +11,13 @@ pub const APPLIED: &str = "crokodial.com/applied";
 /// nobody can make a snapshot that is applied.
 pub const SEAL: &str = "crokodial.com/seal";
 
-/// On a snapshot: copy of the record of its release, as JSON. A record that was deleted is made again from it.
+/// On a snapshot: copy of the record of its release, as JSON, once the phase is final. A record that was deleted is made
+/// again from it.
 pub const RECORD: &str = "crokodial.com/record";
 
-/// On a snapshot: keyed fingerprint of the environment, the release number and the value of [`RECORD`].
+/// On a snapshot: keyed fingerprint of the environment, the snapshot itself, the release number and the value of
+/// [`RECORD`].
 pub const RECORD_SEAL: &str = "crokodial.com/record-seal";
-
-/// On a release record: it was made again after somebody had deleted it. If it has no status, its copy has.
-pub const MADE_AGAIN: &str = "crokodial.com/made-again";
 
 /// On the Deployment: largest release number so far. It prevents a number from being used twice, even if all release
 /// records are deleted.

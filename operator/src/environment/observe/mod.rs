@@ -31,11 +31,11 @@ use super::model::observed::Observed;
 use super::model::owner::Owner;
 use super::model::trials::Trials;
 use super::record_copies::{CopyInputs, RecordCopies};
-use super::{secret_names, snapshots};
+use super::{running, secret_names, snapshots};
 use crate::context::Context;
 use crate::kube_io::{IoError, Kind};
 use crate::registry::{RegistryAuth, registry_auth};
-use crate::release::workload::{PodView, Workload, has_ended};
+use crate::release::workload::{PodView, has_ended};
 use crate::scrub::Scrubber;
 
 /// Reads the state of the cluster, the image registries and the site. Also starts the smoke checks of a ready candidate
@@ -51,12 +51,13 @@ pub async fn observe(
     effective: &Effective,
 ) -> Result<Observed, IoError> {
     let spec = &environment.spec;
-    let ((children, own, referenced), (class, found)) = try_join(
+    let ((children, own, referenced, (isolation, new_key)), (class, found)) = try_join(
         async {
             tokio::try_join!(
                 children::read(ctx, owner),
                 releases::read(ctx, owner),
-                referenced(ctx, owner, spec)
+                referenced(ctx, owner, spec),
+                isolation::read(ctx, owner, spec.stage)
             )
         },
         try_join(class::read(ctx, effective), pods(ctx, owner)),
@@ -67,35 +68,32 @@ pub async fn observe(
         records,
         snapshots,
     } = own;
+    let copies = RecordCopies::judge(CopyInputs {
+        records: &records,
+        snapshots: &snapshots,
+        isolation: &isolation,
+        running: running::owned_release(owner, children.deployment()),
+    });
+    // Nothing below may see a deleted release as one that never was.
+    let records = copies.complete(records);
     let (mongo_secret, mut config_secrets, config_maps, auth) = referenced;
+    let own = (records.as_slice(), children.deployment());
     // The edge is asked concurrently, because its answer is only reported and no decision waits for it.
     let (https, read) = tokio::join!(
         external::https(ctx, spec, effective, children.ingress()),
         async {
             tokio::try_join!(
                 attempts::read(ctx, owner, &found),
-                isolation::read(ctx, owner, spec.stage),
                 releases::contents(ctx, owner, &records, &snapshots, children.deployment()),
                 releases::taken(ctx, owner, &children, &records, &snapshots),
                 claims::read(ctx, owner, spec, &children),
-                async { Ok(promotion::read(ctx, owner, spec, &records).await) },
+                async { Ok(promotion::read(ctx, owner, spec, own).await) },
                 authority::read(ctx, owner, effective),
                 tenancy::read(ctx, owner, &children, &records),
             )
         },
     );
-    let (attempts, (isolation, new_key), contents, taken, claims, promotion, authority, tenancy) =
-        read?;
-    let copies = RecordCopies::judge(CopyInputs {
-        owner,
-        releases: &releases,
-        records: &records,
-        snapshots: &snapshots,
-        isolation: &isolation,
-        running: Workload::of(children.deployment()).release,
-        now: ctx.now(),
-    });
-    let records = copies.complete(records);
+    let (attempts, contents, taken, claims, promotion, authority, tenancy) = read?;
     let (frozen, seals) = snapshots::judge(contents, &records, &isolation);
     let kept = secret_names::of_releases(children.deployment(), &records, &frozen);
     let more = kept

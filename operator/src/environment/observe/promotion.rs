@@ -7,6 +7,7 @@ use std::time::Duration;
 use crokodial_crds::{CrokodialEnvironment, EnvironmentSpec};
 use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 
 use super::namespaces::{self, NamespaceRead};
@@ -14,6 +15,7 @@ use super::releases;
 use crate::context::Context;
 use crate::environment::model::owner::Owner;
 use crate::environment::model::promotion::Promotion;
+use crate::environment::running;
 use crate::release::gate::{AvailabilityCount, EnvironmentRef, Rules, Source, SourceRelease, auto};
 use crate::release::record::Record;
 use crate::uptime::{ProbeSummary, soak};
@@ -24,7 +26,7 @@ pub(super) async fn read(
     ctx: &Context,
     owner: &Owner,
     spec: &EnvironmentSpec,
-    records: &[Record],
+    (records, deployment): (&[Record], Option<&Deployment>),
 ) -> Option<Promotion> {
     let promotion = spec.promotion.as_ref()?;
     let own = EnvironmentRef {
@@ -35,9 +37,10 @@ pub(super) async fn read(
     let source = source(ctx, owner, &rules).await;
     let pinned = records.iter().filter(|r| r.spec.pin && r.good());
     let pinned = pinned.map(Record::number).max();
+    let unrecorded = running::unrecorded(owner, deployment, records).is_some();
     let picked = rules
         .auto
-        .then(|| auto::pick(&rules, records, &source, pinned, ctx.now()));
+        .then(|| auto::pick(&rules, records, unrecorded, &source, pinned, ctx.now()));
     Some(Promotion {
         rules,
         source,

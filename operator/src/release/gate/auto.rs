@@ -45,10 +45,11 @@ pub struct Picked {
 }
 
 /// Chooses the newest good release of the source environment that passes the gate and is newer than the last promoted
-/// one. `pinned` is the number of this environment's pinned release.
+/// one. `unrecorded` and `pinned` are those of [`GateInputs`].
 pub fn pick(
     rules: &Rules,
     records: &[Record],
+    unrecorded: bool,
     source: &Source,
     pinned: Option<i64>,
     now: Timestamp,
@@ -71,6 +72,7 @@ pub fn pick(
                 inputs: "",
             },
             records,
+            unrecorded,
             source,
             // A source that was made again may begin with an old image, which nobody chose for this environment.
             waives_since: source.began(),

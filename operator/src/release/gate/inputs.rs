@@ -15,6 +15,8 @@ pub struct GateInputs<'a> {
     pub requested: RequestedImage<'a>,
     /// All release records of this environment.
     pub records: &'a [Record],
+    /// True if this environment runs a release of which no record is left.
+    pub unrecorded: bool,
     /// State of the environment from which images are promoted.
     pub source: &'a Source,
     /// Time from which Good releases of this environment waive the soak of their digest; `None` if all of them do.

@@ -48,7 +48,7 @@ pub(super) fn verdict(inputs: &GateInputs<'_>, from: Option<&SourceRelease>) -> 
     }
     let proof = if good_here {
         Proof::GoodHere
-    } else if never_served(inputs.records) {
+    } else if !inputs.unrecorded && never_served(inputs.records) {
         Proof::FirstInstall
     } else {
         Proof::Soak

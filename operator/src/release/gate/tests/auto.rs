@@ -10,6 +10,7 @@ fn picks(scene: &Scene) -> (String, Option<Reason>) {
     let picked = pick(
         &rules,
         &scene.records,
+        scene.unrecorded,
         &scene.source,
         scene.pinned,
         scene.now,

@@ -34,6 +34,7 @@ struct Scene {
     digest: String,
     inputs: String,
     records: Vec<Record>,
+    unrecorded: bool,
     source: Source,
     pinned: Option<i64>,
     now: Timestamp,
@@ -54,6 +55,7 @@ impl Scene {
             digest: NEW.to_owned(),
             inputs: "2".to_owned(),
             records: vec![record(1, "1", OLD, Some(GOOD))],
+            unrecorded: false,
             source: found(&[tested(57, "app:2", NEW, 1800)]),
             pinned: None,
             now: noon(),
@@ -111,6 +113,7 @@ impl Scene {
                 inputs: &self.inputs,
             },
             records: &self.records,
+            unrecorded: self.unrecorded,
             source: &self.source,
             waives_since: None,
             pinned: self.pinned,
@@ -346,6 +349,9 @@ fn an_environment_that_never_served_needs_no_soak_and_no_availability_but_a_good
     assert_eq!(first(vec![failed.clone()]).says(), "Allowed Succeeded");
     let frozen = first(vec![]).frozen_weekends().at("2026-11-28T12:00:00Z");
     assert_eq!(frozen.says(), "Waiting Frozen");
+    let mut lost = first(vec![]);
+    lost.unrecorded = true;
+    assert_ne!(lost.says(), "Allowed Succeeded", "its record was deleted");
     let mut unknown = first(vec![]);
     unknown.source = found(&[]);
     assert_eq!(unknown.says(), "Waiting SourceNotGood");
