@@ -253,7 +253,8 @@ pub enum Reason {
     /// The snapshot of the release that must run is not the one that the operator made. It is not applied.
     #[strum(props(who = "user"))]
     SnapshotInvalid,
-    /// The record of the release that runs was deleted, and it is not known what it said. Nothing is rolled back.
+    /// The record of the release that runs was deleted, and it is not known what it said. Its pods are kept, and nothing is
+    /// rolled back.
     #[strum(props(who = "user"))]
     RecordLost,
     /// No release of this environment has become good yet.

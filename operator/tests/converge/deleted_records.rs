@@ -109,6 +109,9 @@ async fn while_a_deleted_release_is_released_anew_its_pods_stay() {
     site.restart();
     site.until("staging", "3 Candidate").await;
     assert_eq!((site.runs("staging"), site.pods()), ("2".to_owned(), pods));
+    // The one that is on its way may be the way out.
+    let told = site.condition("staging", "RolledOut");
+    assert_eq!(told, "False Progressing");
 }
 
 #[tokio::test(start_paused = true)]

@@ -174,8 +174,11 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
     ),
     (
         &[Reason::RecordLost],
-        "Somebody deleted the CrokodialRelease `<environment>-<number>` and its copy, which is in annotations of the ConfigMap `<environment>-r<number>`, or the operator's Secret `crokodial-hmac` was replaced at the same time.",
-        EVENTS,
+        "Somebody deleted the CrokodialRelease `<environment>-<number>`, and its copy in annotations of the ConfigMap `<environment>-r<number>` is gone, or does not count because the ConfigMap was created again or the operator's Secret `crokodial-hmac` was replaced.",
+        &[
+            "kubectl -n $NS get crel,cm -l crokodial.com/environment=$ENV",
+            "kubectl -n $NS events --types=Warning",
+        ],
     ),
     (
         &[Reason::ControllerMissing],
