@@ -145,7 +145,7 @@ impl Reason {
             Self::Suspended => "Remove spec.suspend to continue.",
             Self::ScaledToZero => "Raise runtime.replicas to serve again.",
             Self::Blocked => {
-                "Remove the cause the message names; the release then continues by itself."
+                "Remove the cause that the message names, or ask the cluster administrator to; the release then continues by itself."
             }
             Self::ValuesNotReady => {
                 "Look at the cause in the message or at the log of the pods that are not ready, and correct the Secret in mongo.uriSecretRef or config.secretRefs. If it is right and the cause was another, set a new mongo.rotateNonce."

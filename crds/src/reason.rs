@@ -235,7 +235,7 @@ pub enum Reason {
     ScaledToZero,
     /// The release waits because of a problem that it did not cause, such as an unreachable database, a registry that denies
     /// access, a quota or a lost node.
-    #[strum(props(who = "cluster administrator"))]
+    #[strum(props(who = "user"))]
     Blocked,
     /// The last good or pinned release does not become ready again.
     #[strum(props(who = "cluster administrator"))]

@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-/// Maximum number of cached results. When it is reached, the older half is dropped. Normal use stays far below this
-/// limit.
+/// Maximum number of cached results. When it is reached, the namespace that has the most loses its older half. Normal use
+/// stays far below this limit.
 const MAX_ANSWERS: usize = 2_000;
 
 /// Time after which a lookup that panicked is repeated.
@@ -26,6 +26,8 @@ pub struct Lookups<K, V> {
 
 #[derive(Clone, Debug)]
 struct Entry<V> {
+    /// Namespace of the environment that asked.
+    namespace: String,
     asked: Timestamp,
     answer: watch::Receiver<Option<V>>,
     previous: Option<V>,
@@ -43,8 +45,10 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
     /// Returns the cached result for `key`, if its age is below `max_age(result)`. Otherwise starts the lookup `ask`,
     /// unless one for `key` is running already, and waits up to `wait` for its result. `ask` gets the outdated result
     /// that the new one replaces. If the wait times out, returns the outdated result, or `None` if there is none.
+    /// `namespace` is that of the environment that asks, so that one tenant does not push out the results of others.
     pub async fn get<F>(
         &self,
+        namespace: &str,
         key: &K,
         now: Timestamp,
         wait: Duration,
@@ -58,7 +62,7 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
             mut answer,
             previous,
             ..
-        } = self.entry(key, now, max_age, ask);
+        } = self.entry(namespace, key, now, max_age, ask);
         let waited = tokio::time::timeout(wait, answer.wait_for(Option::is_some)).await;
         waited
             .ok()
@@ -69,6 +73,7 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
 
     fn entry<F>(
         &self,
+        namespace: &str,
         key: &K,
         now: Timestamp,
         max_age: impl Fn(&V) -> Duration,
@@ -105,9 +110,10 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
             sender.send_replace(Some(question.await));
         });
         if entries.len() >= MAX_ANSWERS {
-            forget_older_half(&mut entries);
+            forget_some(&mut entries);
         }
         let entry = Entry {
+            namespace: namespace.to_owned(),
             asked: now,
             answer: receiver,
             previous,
@@ -122,11 +128,21 @@ fn fresh(asked: Timestamp, max_age: Duration, now: Timestamp) -> bool {
     SignedDuration::try_from(max_age).is_ok_and(|limit| now.duration_since(asked).abs() < limit)
 }
 
-fn forget_older_half<K: Clone + Eq + Hash, V>(entries: &mut HashMap<K, Entry<V>>) {
-    let mut ages: Vec<Timestamp> = entries.values().map(|e| e.asked).collect();
+/// Drops the older half of the results of the namespace that has the most. A lookup that runs stays, because it would
+/// only be started again.
+fn forget_some<K: Clone + Eq + Hash, V>(entries: &mut HashMap<K, Entry<V>>) {
+    let answered = |e: &Entry<V>| e.answer.borrow().is_some() || e.answer.has_changed().is_err();
+    let mut ages: HashMap<String, Vec<Timestamp>> = HashMap::new();
+    for entry in entries.values().filter(|e| answered(e)) {
+        let of_namespace = ages.entry(entry.namespace.clone()).or_default();
+        of_namespace.push(entry.asked);
+    }
+    let Some((namespace, mut ages)) = ages.into_iter().max_by_key(|(_, ages)| ages.len()) else {
+        return;
+    };
     ages.sort_unstable();
     if let Some(middle) = ages.get(ages.len() / 2).copied() {
-        entries.retain(|_, e| e.asked > middle);
+        entries.retain(|_, e| e.namespace != namespace || e.asked > middle || !answered(e));
     }
 }
 
@@ -151,8 +167,50 @@ mod tests {
             };
             let day = |_: &u8| Duration::from_secs(86_400);
             let wait = Duration::from_secs(1);
-            assert_eq!(lookups.get(&1, at(second), wait, day, ask).await, None);
+            assert_eq!(lookups.get("a", &1, at(second), wait, day, ask).await, None);
         }
         assert_eq!(asked.load(Ordering::Relaxed), 2, "at 0 s and at 60 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_cache_drops_results_of_the_namespace_that_has_the_most_and_nothing_that_runs() {
+        let lookups: Lookups<usize, usize> = Lookups::default();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let day = |_: &usize| Duration::from_secs(86_400);
+        let second = Duration::from_secs(1);
+        let one = |key: usize| async move { key };
+        lookups
+            .get("quiet", &0, at(0), second, day, |_| one(0))
+            .await;
+        let never = |_: Option<&usize>| std::future::pending();
+        lookups.get("noisy", &1, at(0), second, day, never).await;
+        for key in 2..MAX_ANSWERS + 2 {
+            let later = at(i64::try_from(key).unwrap());
+            lookups
+                .get("noisy", &key, later, second, day, |_| one(key))
+                .await;
+        }
+        let kept = |key: usize| lookups.entries.lock().unwrap().contains_key(&key);
+        assert!(kept(0), "the other namespace keeps what it has");
+        assert!(kept(1), "a lookup that runs is not started again");
+        assert!(!kept(2), "the oldest of the noisy one");
+        assert!(kept(MAX_ANSWERS + 1), "the newest");
+        assert!(lookups.entries.lock().unwrap().len() <= MAX_ANSWERS);
+    }
+
+    #[test]
+    fn a_result_from_the_future_is_old() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let minute = Duration::from_secs(60);
+        for (asked, now, wanted) in [
+            (100, 100, true),
+            (100, 159, true),
+            (100, 160, false),
+            (100, 41, true),
+            // The clock was set back.
+            (100, 40, false),
+        ] {
+            assert_eq!(fresh(at(asked), minute, at(now)), wanted, "{asked} {now}");
+        }
     }
 }

@@ -118,6 +118,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn releases_whose_check_is_due_take_turns_by_the_minute() {
+        let at = |minutes: i64| Timestamp::from_second(1_800_000_000 + 60 * minutes).unwrap();
+        let good = |number: i64, checked: Option<i64>| Record {
+            spec: ReleaseSpec {
+                number,
+                ..ReleaseSpec::default()
+            },
+            status: Some(ReleaseStatus {
+                phase: ReleasePhase::Good,
+                rollback_checked_at: checked.map(|m| whole_seconds(at(m))),
+                ..ReleaseStatus::default()
+            }),
+            created: None,
+        };
+        let day = 24 * 60;
+        let records = [good(1, Some(0)), good(2, Some(1)), good(3, Some(day))];
+        let turn = |minutes: i64| due_for_check(&records, at(minutes)).map(Record::number);
+        assert_eq!(turn(day - 1), None);
+        assert_eq!(turn(day), Some(1));
+        // The registry of the first gives no clear answer, so both stay due.
+        let mut turns = [turn(day + 2), turn(day + 3)];
+        turns.sort_unstable();
+        assert_eq!(turns, [Some(1), Some(2)]);
+    }
+
+    #[test]
     fn a_release_is_as_old_as_its_start_if_its_record_was_made_again() {
         let at = |seconds: i64| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
         let started = |seconds: i64| ReleaseStatus {

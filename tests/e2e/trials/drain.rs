@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use crokodial_cluster::Stage;
 use crokodial_cluster::deploy::helm;
 use crokodial_cluster::wait::until;
 use crokodial_crds::ReleasePhase;
@@ -17,7 +18,7 @@ use crate::support::world::World;
 const FAILED_PROBES: u64 = 5;
 
 /// Drains the only node of the pod of a release in its bake. The release must wait, and become good once the node takes
-/// pods again.
+/// pods again. Then the pod of the next release is evicted in its bake, which must become good too.
 pub async fn drained_node(world: &World) -> anyhow::Result<()> {
     let good = images::simulated(world, "good", &[]).await?;
     let next = images::simulated(world, "next", &["--exit-after-seconds=86400"]).await?;
@@ -32,7 +33,47 @@ pub async fn drained_node(world: &World) -> anyhow::Result<()> {
     world.kubectl(&["uncordon", &node])?;
     tested?;
     scratch.until(2, &[ReleasePhase::Good]).await?;
+    scratch.edit(json!({"image": good})).await?;
+    scratch.until(3, &[ReleasePhase::Baking]).await?;
+    evicted(world).await?;
+    scratch.until(3, &[ReleasePhase::Good]).await?;
     scratch.close().await
+}
+
+/// Marks the pod as evicted, as the kubelet of a node under pressure does, and waits until another one is there. The pod
+/// that failed stays as an object.
+async fn evicted(world: &World) -> anyhow::Result<()> {
+    let namespace = Stage::Staging.namespace();
+    let in_staging = |arguments: &[&str]| world.kubectl(&[&["-n", &namespace], arguments].concat());
+    let running = [
+        "get",
+        "pods",
+        "--selector=crokodial.com/environment=scratch,crokodial.com/release=3,app.kubernetes.io/component=web",
+        "--field-selector=status.phase=Running",
+        "-o",
+        "jsonpath={.items[*].metadata.name}",
+    ];
+    let pod = in_staging(&running)?;
+    let status = json!({"status": {"phase": "Failed", "reason": "Evicted", "message": "the node was low on resource: memory"}});
+    in_staging(&[
+        "patch",
+        "pod",
+        &pod,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        &status.to_string(),
+    ])?;
+    let within = Duration::from_secs(60);
+    until(&world.progress, "another pod", within, || async {
+        let others = in_staging(&running)?;
+        ensure!(!others.is_empty() && others != pod, "running: {others}");
+        Ok(())
+    })
+    .await?;
+    let phase = in_staging(&["get", "pod", &pod, "-o", "jsonpath={.status.phase}"])?;
+    ensure!(phase == "Failed", "the evicted pod is {phase}");
+    Ok(())
 }
 
 /// Drains the node, and waits until release 2 waits for a node although enough probes of its site have failed.

@@ -13,7 +13,7 @@ use crokodial_cluster::layout::REGISTRY;
 use crate::support::world::World;
 
 /// Time in which prod is Ready, as step 7 says.
-const PROD_TIMEOUT: Duration = Duration::from_secs(25 * 60);
+const PROD_TIMEOUT: Duration = Duration::from_secs(35 * 60);
 
 /// Guide, the folder with the samples that a user edits, and what the user knows of the cluster.
 struct Guide<'a> {

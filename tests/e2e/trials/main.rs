@@ -21,6 +21,7 @@ mod database;
 mod drain;
 mod fake_api;
 mod hand_edits;
+mod hostile;
 mod install_guide;
 mod leader;
 mod neighbours;
@@ -274,7 +275,7 @@ fn credentials_and_promotion(trials: &mut Trials) {
 /// Adds the trials of faults that may concern only their own environment.
 fn neighbours(trials: &mut Trials) {
     trials.add(
-        "a refused child is in the status within five seconds, and the others are created",
+        "a refused child and an absent image are in the status within five seconds, whatever a pull secret is like",
         Claim::of(Isolation::IdleProcessors, &[Scratch]),
         neighbours::refused_writes,
     );
@@ -289,7 +290,7 @@ fn neighbours(trials: &mut Trials) {
         neighbours::lost_namespace,
     );
     trials.add(
-        "a node that is drained during the bake blames no release",
+        "a node that is drained and a pod that is evicted during the bake blame no release",
         Claim::ALONE,
         drain::drained_node,
     );

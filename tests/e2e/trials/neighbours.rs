@@ -15,6 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::json;
 
+use crate::hostile;
 use crate::leader;
 use crate::pins;
 use crate::rotation;
@@ -253,6 +254,7 @@ pub async fn refused_writes(world: &World) -> anyhow::Result<()> {
             |c| c.status == "True",
         )
         .await?;
+    hostile::pull_secret(world, &image).await?;
     ScratchEnvironment::remove(world).await
 }
 

@@ -187,6 +187,7 @@ async fn look_up(
     fallback: Option<Digest>,
 ) -> (LookedUp, Option<Timestamp>) {
     let (registry, now) = (ctx.images.clone(), ctx.now());
+    let namespace = question.namespace.clone();
     let ask = |previous: Option<&TagLookup>| {
         let previous = previous.cloned();
         let answer = registry.resolve(question.namespace, question.image, question.auth);
@@ -195,7 +196,7 @@ async fn look_up(
     let max_age = |lookup: &TagLookup| lookup.max_age(follow);
     let found = ctx
         .resolutions
-        .get(&key, now, ANSWER_TIMEOUT, max_age, ask)
+        .get(&namespace, &key, now, ANSWER_TIMEOUT, max_age, ask)
         .await;
     let Some(lookup) = found else {
         let image = fallback.map_or(Image::Asked, Image::Resolved);
@@ -276,6 +277,7 @@ async fn existence(
     let registry = ctx.images.clone();
     ctx.existences
         .get(
+            &owner.namespace,
             &key,
             ctx.now(),
             ANSWER_TIMEOUT,
@@ -289,6 +291,7 @@ async fn existence(
 /// is required. The request is sent to the address in the Ingress's status, so it works before DNS points there.
 pub(super) async fn https(
     ctx: &Arc<Context>,
+    owner: &Owner,
     spec: &EnvironmentSpec,
     effective: &Effective,
     live: Option<&Ingress>,
@@ -307,6 +310,7 @@ pub(super) async fn https(
     let (edge, domain) = (ctx.edge.clone(), spec.domain.clone());
     ctx.measurements
         .get(
+            &owner.namespace,
             &key,
             ctx.now(),
             ANSWER_TIMEOUT,

@@ -80,7 +80,7 @@ pub async fn observe(
     let own = (records.as_slice(), children.deployment());
     // The edge is asked concurrently, because its answer is only reported and no decision waits for it.
     let (https, read) = tokio::join!(
-        external::https(ctx, spec, effective, children.ingress()),
+        external::https(ctx, owner, spec, effective, children.ingress()),
         async {
             tokio::try_join!(
                 attempts::read(ctx, owner, &found),

@@ -55,7 +55,14 @@ pub(super) async fn smoke(
     };
     let answer = ctx
         .smokes
-        .get(&key, ctx.now(), SMOKE_TIMEOUT, max_age, ask)
+        .get(
+            &owner.namespace,
+            &key,
+            ctx.now(),
+            SMOKE_TIMEOUT,
+            max_age,
+            ask,
+        )
         .await;
     answer.map(|result| (pod.uid.clone(), result))
 }

@@ -20,13 +20,21 @@ pub(super) fn credentials(facts: StatusInputs<'_>) -> Finding {
     carried(mongo.finding.clone(), mongo.generation, rolled.generation)
 }
 
+/// Words about values that pods have, as the findings end.
+const IN_USE: &str = " are in use";
+
 /// Returns the finding for condition `ConfigSecretsValid`.
 pub(super) fn config(facts: StatusInputs<'_>) -> Finding {
     let finding = usable_config(facts.valid);
     if let Some(withheld) = Withheld::of(facts) {
         return withheld.config(facts, &finding);
     }
-    let (_, rolled) = RolledContent::of(&facts.observed.children);
+    let children = &facts.observed.children;
+    if children.deployment().is_none() {
+        let seen = finding.seen.replace(IN_USE, " passed; no pod has them yet");
+        return Finding { seen, ..finding };
+    }
+    let (_, rolled) = RolledContent::of(children);
     let generation = facts.valid.config.active.generation;
     carried(finding, generation, rolled.generation)
 }
@@ -63,7 +71,7 @@ pub(super) fn mongo(facts: StatusInputs<'_>) -> MongoStatus {
 /// generation number in the pod template of the Deployment; 0 if there is none.
 fn carried(mut finding: Finding, generation: i64, rolled: i64) -> Finding {
     if finding.is_true() && rolled > 0 && generation != rolled {
-        let seen = finding.seen.replace(" are in use", " passed");
+        let seen = finding.seen.replace(IN_USE, " passed");
         finding.seen = format!("{seen}, and is not in use yet: the pods read an earlier version");
     }
     finding

@@ -181,6 +181,10 @@ fn config_secrets_valid() {
                 "True Succeeded: the newest values of the referenced secrets are in use",
             ),
             (
+                "spec: {config: {secretRefs: [{name: app}]}}, secrets: {app: {data: {A: b}}}, config: {data: {A: b}}, deployment: null, pods: []",
+                "True Succeeded: the newest values of the referenced secrets passed; no pod has them yet",
+            ),
+            (
                 "spec: {config: {secretRefs: [{name: app}]}}",
                 "False SecretNotFound: there is no secret app in this namespace",
             ),

@@ -91,6 +91,11 @@ fn rolled_out() {
                 "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 2, updated: 1, total: 3, available: 2}, pods: ['1', '1', 2 unschedulable]",
                 "Unknown Blocked: release 2 waits: no node for pod shop-2",
             ),
+            // The user's pull secret, and not the cluster, is what must change.
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 2, updated: 1, total: 3, available: 2}, pods: ['1', '1', 2 image], imageCheck: denied",
+                "Unknown Blocked: release 2 waits: pod shop-2 cannot pull the image: registry.test denies access (401 or 403), and spec.imagePullSecrets names no credentials for it",
+            ),
             (
                 "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Baking, started: -10, rolledOut: -5}}, deployment: {release: 2}, pods: ['2']",
                 "True Baking: release 2 runs everywhere and is watched until 2026-01-01T00:00:56Z",

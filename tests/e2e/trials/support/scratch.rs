@@ -75,6 +75,11 @@ impl<'a> ScratchEnvironment<'a> {
         Ok(Self { world })
     }
 
+    /// Returns the environment, which must exist.
+    pub fn of(world: &'a World) -> Self {
+        Self { world }
+    }
+
     /// Applies a merge patch to the environment's spec.
     pub async fn edit(&self, spec: serde_json::Value) -> anyhow::Result<()> {
         let patch = Patch::Merge(json!({ "spec": spec }));
