@@ -17,8 +17,8 @@ pub enum EarlierUri {
     /// No URI is suspected, so no check is needed.
     #[default]
     Unasked,
-    /// No check has given a result yet.
-    Pending,
+    /// No check has given a result yet. Contains what keeps a check from it, if that is known.
+    Pending(Option<String>),
     /// The last check succeeded at this time.
     Works(Timestamp),
     /// The last check failed because of the URI itself. Contains what was observed.
@@ -33,10 +33,15 @@ impl EarlierUri {
         let Some((since, content)) = suspected(known) else {
             return Self::Unasked;
         };
+        if let Err(why) = known.jobs {
+            return Self::Pending(Some(why.to_owned()));
+        }
         match Standing::of(content, attempts, None) {
             Standing::Proven(at, _) if at >= since => Self::Works(at),
             Standing::Refused(at, outcome, _) if at >= since => Self::failed(&outcome, content),
-            _ => Self::Pending,
+            Standing::Checking(why) => Self::Pending(why),
+            Standing::Lost(at, why, _) if at >= since => Self::Pending(Some(why.to_owned())),
+            _ => Self::Pending(None),
         }
     }
 
@@ -54,7 +59,12 @@ impl EarlierUri {
     pub fn obstacle(&self) -> Option<String> {
         match self {
             Self::Unasked | Self::Works(_) => None,
-            Self::Pending => Some("the earlier connection string is being checked".to_owned()),
+            Self::Pending(None) => {
+                Some("the earlier connection string is being checked".to_owned())
+            }
+            Self::Pending(Some(why)) => Some(format!(
+                "the earlier connection string was not checked yet: {why}"
+            )),
             Self::Refused(seen) => Some(format!(
                 "the earlier connection string is refused too: {seen}"
             )),
@@ -66,10 +76,11 @@ impl EarlierUri {
 }
 
 /// Returns the time since which a check of the proven URI counts, and the URI as Secret data; `None` if no URI is
-/// suspected.
+/// suspected, or if checks are off.
 pub fn suspected<'a>(known: &Known<'a>) -> Option<(Timestamp, &'a Data)> {
     let proven = known.proven.mongo.proven.as_ref()?;
-    Some((known.suspected?, &proven.data))
+    let since = known.suspected.filter(|_| !known.off)?;
+    Some((since, &proven.data))
 }
 
 /// Returns the proven URI (as Secret data, with the database name) if it must be checked: a newer one is suspected, and

@@ -251,7 +251,7 @@ fn blame_of_uri(inputs: ProvenInputs<'_>, suspicion: Option<Suspicion>) -> Blame
         EarlierUri::Works(at) if is_outdated(inputs, *at) => ask(inputs),
         EarlierUri::Works(_) => Blame::Content,
         EarlierUri::Unreachable(_) => away(known),
-        EarlierUri::Unasked | EarlierUri::Pending | EarlierUri::Refused(_) => {
+        EarlierUri::Unasked | EarlierUri::Pending(_) | EarlierUri::Refused(_) => {
             Blame::Unknown(known, None)
         }
     }

@@ -127,6 +127,15 @@ fn a_condition_names_what_keeps_the_proven_uri_away() {
             "; the earlier connection string is being checked",
         ),
         (
+            &answered(-10, "old", "'running: no node for its pod'"),
+            "; the earlier connection string was not checked yet: no node for its pod",
+        ),
+        (
+            &answered(-10, "old", "lost"),
+            "; the earlier connection string was not checked yet: the check was lost",
+        ),
+        ("proven: {suspected: -10}", ""),
+        (
             &refused,
             "; the earlier connection string is refused too: the server refused the user name or password",
         ),
