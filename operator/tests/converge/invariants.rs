@@ -65,7 +65,10 @@ fn check(site: &Site, best: &mut i64) {
             .unwrap_or("Pending")
             .to_owned()
     };
-    let open = |r: &&Value| ["Pending", "Rolling", "Baking"].contains(&phase(r).as_str());
+    // A record without a status has not begun: the spec changed before it could.
+    let begun = |r: &&Value| r["status"].is_object();
+    let open =
+        |r: &&Value| begun(r) && ["Pending", "Rolling", "Baking"].contains(&phase(r).as_str());
     let under_way: Vec<&Value> = records.iter().filter(open).collect();
     assert!(under_way.len() <= 1, "{under_way:?}");
     let good = records.iter().filter(|r| phase(r) == "Good");
@@ -108,7 +111,7 @@ fn check(site: &Site, best: &mut i64) {
     );
 }
 
-async fn live(acts: Vec<(Act, usize)>) {
+async fn live(acts: Vec<(Act, usize)>) -> Site {
     let mut site = Site::good().await;
     site.behave(IMAGES[2], Behaviour::CrashLoop);
     let mut best = 0;
@@ -124,6 +127,15 @@ async fn live(acts: Vec<(Act, usize)>) {
     site.bake("staging").await;
     check(&site, &mut best);
     assert_eq!(site.writes_of("staging", 3).await, []);
+    site
+}
+
+/// Found by the property below: the spec changed between the record of a release and its status.
+#[tokio::test(start_paused = true)]
+async fn a_release_that_had_not_begun_when_the_spec_changed_is_superseded() {
+    let acts = vec![(Act::Image(2), 1), (Act::Image(1), 1)];
+    let site = live(acts).await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Superseded", "3 Good"]);
 }
 
 proptest! {
