@@ -18,7 +18,7 @@ use crate::support::world::World;
 const FAILED_PROBES: u64 = 5;
 
 /// Drains the only node of the pod of a release in its bake. The release must wait, and become good once the node takes
-/// pods again. Then the pod of the next release is evicted in its bake, which must become good too.
+/// pods again. Then the kubelet ends the pod of the next release in its bake, which must become good too.
 pub async fn drained_node(world: &World) -> anyhow::Result<()> {
     let good = images::simulated(world, "good", &[]).await?;
     let next = images::simulated(world, "next", &["--exit-after-seconds=86400"]).await?;
@@ -35,14 +35,14 @@ pub async fn drained_node(world: &World) -> anyhow::Result<()> {
     scratch.until(2, &[ReleasePhase::Good]).await?;
     scratch.edit(json!({"image": good})).await?;
     scratch.until(3, &[ReleasePhase::Baking]).await?;
-    evicted(world).await?;
+    ended_by_kubelet(world).await?;
     scratch.until(3, &[ReleasePhase::Good]).await?;
     scratch.close().await
 }
 
-/// Marks the pod as evicted, as the kubelet of a node under pressure does, and waits until another one is there. The pod
-/// that failed stays as an object.
-async fn evicted(world: &World) -> anyhow::Result<()> {
+/// Lets the kubelet end the pod by a deadline, and waits until another one is there. As after an eviction by the kubelet,
+/// the pod stays as an object in phase Failed.
+async fn ended_by_kubelet(world: &World) -> anyhow::Result<()> {
     let namespace = Stage::Staging.namespace();
     let in_staging = |arguments: &[&str]| world.kubectl(&[&["-n", &namespace], arguments].concat());
     let running = [
@@ -54,16 +54,8 @@ async fn evicted(world: &World) -> anyhow::Result<()> {
         "jsonpath={.items[*].metadata.name}",
     ];
     let pod = in_staging(&running)?;
-    let status = json!({"status": {"phase": "Failed", "reason": "Evicted", "message": "the node was low on resource: memory"}});
-    in_staging(&[
-        "patch",
-        "pod",
-        &pod,
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-        &status.to_string(),
-    ])?;
+    let deadline = r#"{"spec": {"activeDeadlineSeconds": 1}}"#;
+    in_staging(&["patch", "pod", &pod, "--type=merge", "-p", deadline])?;
     let within = Duration::from_secs(60);
     until(&world.progress, "another pod", within, || async {
         let others = in_staging(&running)?;
@@ -72,7 +64,7 @@ async fn evicted(world: &World) -> anyhow::Result<()> {
     })
     .await?;
     let phase = in_staging(&["get", "pod", &pod, "-o", "jsonpath={.status.phase}"])?;
-    ensure!(phase == "Failed", "the evicted pod is {phase}");
+    ensure!(phase == "Failed", "the pod past its deadline is {phase}");
     Ok(())
 }
 

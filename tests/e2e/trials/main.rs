@@ -290,7 +290,7 @@ fn neighbours(trials: &mut Trials) {
         neighbours::lost_namespace,
     );
     trials.add(
-        "a node that is drained and a pod that is evicted during the bake blame no release",
+        "a node that is drained and a pod that the kubelet ends during the bake blame no release",
         Claim::ALONE,
         drain::drained_node,
     );
